@@ -1,0 +1,28 @@
+"""What services raise when they refuse: one sentence for the person who asked.
+
+Views, the API and commands turn these into a page, a JSON body or a line; none of them
+words its own refusals.
+"""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """The request cannot be carried out; `message` says why and what to do instead."""
+
+    status = 400
+
+    def __init__(self, message: str, code: str = "refused") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class Conflict(Refused):
+    """The request clashes with what is there already; `existing` is the id of that."""
+
+    status = 409
+
+    def __init__(self, message: str, code: str = "conflict", existing: int | None = None) -> None:
+        super().__init__(message, code)
+        self.existing = existing

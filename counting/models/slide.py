@@ -1,0 +1,199 @@
+"""Slide and Field: the smear and its pictures."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from .study import Study
+
+
+class FieldChoice(models.TextChoices):
+    """How the fields of a slide were picked; fields around a cell say nothing per microliter."""
+
+    RANDOM = "random", _("At random")
+    AROUND_CELL = "around_cell", _("Around a cell")
+
+
+class Slide(models.Model):
+    """One smear. Whether it is held out is decided once, when it is made."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="slides")
+    code = models.CharField(_("code"), max_length=60)
+    stain = models.CharField(_("stain"), max_length=60, blank=True)
+    objective = models.CharField(_("objective"), max_length=60, blank=True)
+    microns_per_pixel = models.FloatField(
+        _("microns per pixel"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.005), MaxValueValidator(10.0)],
+    )
+    field_choice = models.CharField(
+        _("fields chosen"), max_length=12, choices=FieldChoice, default=FieldChoice.RANDOM
+    )
+    held_out = models.BooleanField(_("held out"), editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("study", "code"), name="slide_code_once"),
+            models.CheckConstraint(
+                condition=Q(field_choice__in=FieldChoice.values), name="slide_field_choice"
+            ),
+            models.CheckConstraint(
+                condition=Q(microns_per_pixel__isnull=True) | Q(microns_per_pixel__gt=0),
+                name="slide_microns_positive",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Field(models.Model):
+    """One picture of a slide. The stored file is a re-encoded copy without metadata."""
+
+    slide = models.ForeignKey(Slide, on_delete=models.CASCADE, related_name="fields")
+    # The slide's study again, so that the database itself can refuse a duplicate.
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="fields")
+    name = models.CharField(_("name"), max_length=120)
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    image = models.FileField(upload_to="fields", max_length=120)
+    thumbnail = models.FileField(upload_to="thumbnails", max_length=120)
+    blind = models.BooleanField(default=False)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("study", "sha256"), name="field_picture_once"),
+            models.CheckConstraint(
+                condition=Q(width__gt=0) & Q(height__gt=0), name="field_size_positive"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prediction(models.Model):
+    """Counts with intervals by one model version for one field. Never changed once written."""
+
+    field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="predictions")
+    model_version = models.ForeignKey(
+        "counting.ModelVersion", on_delete=models.PROTECT, related_name="predictions"
+    )
+    counts = models.JSONField()  # {code: {value, low, high, raw}}
+    marks = models.JSONField(default=list)  # [{cell_type, x, y}] in pixels of the stored picture
+    novelty = models.FloatField()
+    novel = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("field", "model_version"), name="prediction_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.field} by {self.model_version}"
+
+
+class Reading(models.Model):
+    """One reader's counts of one field. A submitted revision is never overwritten."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        SUBMITTED = "submitted", _("Submitted")
+
+    field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="readings")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="readings"
+    )
+    revision = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State)
+    counts = models.JSONField()  # {code: whole number}
+    marks = models.JSONField(default=list)  # [{cell_type, x, y}] in pixels of the stored picture
+    method = models.CharField(max_length=20)
+    # What the reader saw; null: nothing (blind, or no prediction yet).
+    shown_prediction = models.ForeignKey(
+        Prediction, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    seconds = models.PositiveIntegerField(default=0)
+    ruling = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("field", "reader", "revision"), name="reading_revision_once"
+            ),
+            models.UniqueConstraint(
+                fields=("field", "reader"), condition=Q(state="draft"), name="reading_one_draft"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft", submitted_at__isnull=True)
+                | Q(state="submitted", submitted_at__isnull=False),
+                name="reading_submitted_at",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.field} by {self.reader}, revision {self.revision}"
+
+
+class ReferenceCount(models.Model):
+    """What the study holds true for a field. Superseded rows stay; one row is current."""
+
+    class Basis(models.TextChoices):
+        SINGLE = "single", _("Single reading")
+        CONSENSUS = "consensus", _("Consensus of two readings")
+        RULING = "ruling", _("Reviewer's ruling")
+
+    field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="references")
+    counts = models.JSONField()  # {code: whole number}
+    basis = models.CharField(max_length=10, choices=Basis)
+    # The reading that gives the marks, and for a consensus the other one.
+    reading = models.ForeignKey(Reading, on_delete=models.PROTECT, related_name="references")
+    second_reading = models.ForeignKey(
+        Reading, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    superseded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("field",),
+                condition=Q(superseded_at__isnull=True),
+                name="reference_one_current",
+            ),
+            models.CheckConstraint(
+                condition=(Q(basis="consensus") & Q(second_reading__isnull=False))
+                | (~Q(basis="consensus") & Q(second_reading__isnull=True)),
+                name="reference_basis",
+            ),
+            models.CheckConstraint(
+                condition=Q(second_reading__isnull=True) | ~Q(second_reading=F("reading")),
+                name="reference_two_readings",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.counts}"
