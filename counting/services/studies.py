@@ -1,0 +1,360 @@
+"""Make and change studies, their cell types, members and invitations."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from counting.errors import Conflict, Refused
+from counting.models import CellType, Invitation, Membership, Role, Study
+
+from . import audit, registry
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Okabe and Ito's colors that stay apart for color-blind readers (Okabe & Ito 2008).
+FIRST_CELL_TYPES = (
+    {"code": "RBC", "name": "Red cells", "color": "#d55e00", "key": "r"},
+    {"code": "WBC", "name": "White cells", "color": "#0072b2", "key": "w"},
+    {"code": "PLT", "name": "Platelets", "color": "#cc79a7", "key": "p"},
+)
+# Keys with a meaning of their own on the counting screen.
+RESERVED_KEYS = frozenset("abmn0")
+SETTINGS = (
+    "name",
+    "counting_rule",
+    "readers_per_field",
+    "agreement_tolerance",
+    "blind_share",
+    "retrain_after",
+)
+INVITATION_DAYS = 14
+
+
+@transaction.atomic
+def create_study(*, name: str, actor: User, **options: Any) -> Study:
+    """Make a study with the first three cell types, its maker as admin and the base model.
+
+    Raises:
+        Refused: `actor` may not make studies, or a setting is out of its range.
+    """
+    if not actor.is_staff:
+        raise Refused(_("Only an admin of this server can make a study. Ask one."), "not_staff")
+    study = Study(name=name.strip(), created_by=actor, **_known(options))
+    _check(study)
+    study.save()
+    for position, cell_type in enumerate(FIRST_CELL_TYPES):
+        CellType.objects.create(study=study, position=position, **cell_type)
+    Membership.objects.create(study=study, user=actor, role=Role.ADMIN)
+    registry.install_base(study=study)
+    audit.record(
+        actor=actor, action="study.create", target=study, study_id=study.pk, new=_settings(study)
+    )
+    return study
+
+
+@transaction.atomic
+def update_study(*, study: Study, actor: User, **changes: Any) -> Study:
+    """Change settings of a study.
+
+    Raises:
+        Refused: a setting is unknown or out of its range.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    old = _settings(study)
+    for name, value in _known(changes).items():
+        setattr(study, name, value.strip() if isinstance(value, str) else value)
+    _check(study)
+    study.save()
+    if old != _settings(study):
+        audit.record(
+            actor=actor,
+            action="study.update",
+            target=study,
+            study_id=study.pk,
+            old=old,
+            new=_settings(study),
+        )
+    return study
+
+
+@transaction.atomic
+def set_cell_types(*, study: Study, actor: User, cell_types: Sequence[Mapping[str, Any]]) -> None:
+    """Change name, color and key of the study's cell types, given by code.
+
+    Raises:
+        Refused: a code is unknown, or a color or key cannot be used.
+    """
+    rows = {row.code: row for row in study.cell_types.select_for_update()}
+    old = [_cell_type(row) for row in rows.values()]
+    for given in cell_types:
+        row = rows.get(str(given.get("code", "")))
+        if row is None:
+            raise Refused(
+                _("This study has no cell type %(code)s.") % {"code": given.get("code", "?")},
+                "cell_type",
+            )
+        row.name = str(given.get("name", row.name)).strip()
+        row.color = str(given.get("color", row.color)).lower()
+        row.key = str(given.get("key", row.key)).lower()
+        if row.key in RESERVED_KEYS:
+            raise Refused(
+                _("The key %(key)s has another meaning on the counting screen. Choose another.")
+                % {"key": row.key},
+                "key",
+            )
+    keys = [row.key for row in rows.values()]
+    if len(set(keys)) < len(keys):
+        raise Refused(_("Two cell types cannot have the same key."), "key")
+    # Park the keys first: two types may swap theirs under the unique constraint.
+    for number, row in enumerate(rows.values()):
+        CellType.objects.filter(pk=row.pk).update(key=f"{number}" if number < 10 else "-")
+    for row in rows.values():
+        _check(row)
+        row.save()
+    new = [_cell_type(row) for row in rows.values()]
+    if old != new:
+        audit.record(
+            actor=actor,
+            action="cell_types.update",
+            target=study,
+            study_id=study.pk,
+            old=old,
+            new=new,
+        )
+
+
+@transaction.atomic
+def add_member(*, study: Study, actor: User, username: str, role: str) -> Membership:
+    """Let an existing account into the study.
+
+    Raises:
+        Refused: no such account, or no such role.
+        Conflict: the person is a member already.
+    """
+    role = _role(role)
+    user = get_user_model().objects.filter(username=username.strip(), is_active=True).first()
+    if user is None:
+        raise Refused(
+            _("There is no account %(name)s. Send an invitation link instead.")
+            % {"name": username.strip() or "?"},
+            "no_account",
+        )
+    membership, created = Membership.objects.get_or_create(
+        study=study, user=user, defaults={"role": role}
+    )
+    if not created:
+        raise Conflict(
+            _("%(name)s is a member already.") % {"name": user.get_username()},
+            "member",
+            membership.pk,
+        )
+    audit.record(
+        actor=actor,
+        action="member.add",
+        target=membership,
+        study_id=study.pk,
+        new={"user": user.get_username(), "role": role},
+    )
+    return membership
+
+
+@transaction.atomic
+def set_role(*, membership: Membership, actor: User, role: str) -> Membership:
+    """Change a member's role; the last admin stays admin.
+
+    Raises:
+        Refused: no such role, or it would leave the study without an admin.
+    """
+    old, membership.role = membership.role, _role(role)
+    if old == Role.ADMIN and membership.role != Role.ADMIN:
+        _keep_an_admin(membership)
+    membership.save()
+    audit.record(
+        actor=actor,
+        action="member.role",
+        target=membership,
+        study_id=membership.study_id,
+        old={"user": membership.user.get_username(), "role": old},
+        new={"user": membership.user.get_username(), "role": membership.role},
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership, actor: User) -> None:
+    """Take a person out of the study; their readings stay.
+
+    Raises:
+        Refused: it would leave the study without an admin.
+    """
+    if membership.role == Role.ADMIN:
+        _keep_an_admin(membership)
+    audit.record(
+        actor=actor,
+        action="member.remove",
+        target=membership,
+        study_id=membership.study_id,
+        old={"user": membership.user.get_username(), "role": membership.role},
+    )
+    membership.delete()
+
+
+@transaction.atomic
+def invite(*, study: Study, actor: User, role: str, email: str = "") -> tuple[Invitation, str]:
+    """Make an invitation; returns it with its token, which is not kept.
+
+    Raises:
+        Refused: no such role, or the address is not one.
+    """
+    token = secrets.token_urlsafe(24)
+    invitation = Invitation(
+        study=study,
+        role=_role(role),
+        email=email.strip(),
+        token_hash=hash_token(token),
+        invited_by=actor,
+        expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
+    )
+    _check(invitation, exclude=("accepted_by", "accepted_at"))
+    invitation.save()
+    audit.record(
+        actor=actor,
+        action="member.invite",
+        target=invitation,
+        study_id=study.pk,
+        new={"role": invitation.role, "email": invitation.email},
+    )
+    return invitation, token
+
+
+def find_invitation(token: str) -> Invitation:
+    """Return the open invitation behind a link.
+
+    Raises:
+        Refused: it is unknown, used or too old; one sentence for all three.
+    """
+    invitation = Invitation.objects.filter(
+        token_hash=hash_token(token), accepted_at__isnull=True, expires_at__gt=timezone.now()
+    ).first()
+    if invitation is None:
+        raise Refused(
+            _("This invitation is used up or too old. Ask an admin of the study for a new one."),
+            "invitation",
+        )
+    return invitation
+
+
+@transaction.atomic
+def accept_invitation(
+    *, token: str, user: User | None = None, username: str = "", password: str = ""
+) -> User:
+    """Join the study behind the link, with `user` or with a new account.
+
+    Raises:
+        Refused: the invitation is over, the name is taken or the password too weak.
+    """
+    invitation = find_invitation(token)
+    if user is None:
+        user = create_account(username=username, password=password)
+    taken = Invitation.objects.filter(pk=invitation.pk, accepted_at__isnull=True).update(
+        accepted_at=timezone.now(), accepted_by=user
+    )
+    if not taken:
+        raise Refused(_("This invitation was used a moment ago."), "invitation")
+    membership, created = Membership.objects.get_or_create(
+        study=invitation.study, user=user, defaults={"role": invitation.role}
+    )
+    if created:
+        audit.record(
+            actor=user,
+            action="member.add",
+            target=membership,
+            study_id=invitation.study_id,
+            new={"user": user.get_username(), "role": membership.role, "invitation": True},
+        )
+    return user
+
+
+def create_account(*, username: str, password: str) -> User:
+    """Make an account.
+
+    Raises:
+        Refused: the name is taken or unusable, or the password too weak.
+    """
+    model = get_user_model()
+    user = model(username=username.strip())
+    if model.objects.filter(username__iexact=user.username).exists():
+        raise Refused(_("This user name is taken. Choose another."), "username")
+    try:
+        user.full_clean(exclude=("password",))
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages), "account") from None
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def hash_token(token: str) -> str:
+    """Return what is kept of a random token: enough to know it again, no more."""
+    return sha256(token.encode()).hexdigest()
+
+
+def _known(options: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(options) - set(SETTINGS))
+    if unknown:
+        raise Refused(
+            _("A study has no setting %(names)s.") % {"names": ", ".join(unknown)}, "unknown"
+        )
+    return dict(options)
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    return {name: getattr(study, name) for name in SETTINGS}
+
+
+def _cell_type(row: CellType) -> dict[str, str]:
+    return {"code": row.code, "name": row.name, "color": row.color, "key": row.key}
+
+
+def _role(role: str) -> str:
+    if role not in Role.values:
+        raise Refused(
+            _("A role is one of: %(roles)s.") % {"roles": ", ".join(Role.values)}, "role"
+        )
+    return role
+
+
+def _keep_an_admin(membership: Membership) -> None:
+    others = membership.study.memberships.select_for_update().filter(role=Role.ADMIN)
+    if not others.exclude(pk=membership.pk).exists():
+        raise Refused(
+            _("A study needs an admin. Make someone else admin first."), "last_admin"
+        )
+
+
+def _check(row: Any, exclude: tuple[str, ...] = ()) -> None:
+    """Run the model's own validation and refuse with its sentences.
+
+    Django's own messages name neither field nor value, so the field's name goes before each.
+    """
+    try:
+        row.full_clean(exclude=exclude, validate_constraints=False)
+    except ValidationError as error:
+        sentences = []
+        for name, messages in error.message_dict.items():
+            label = row._meta.get_field(name).verbose_name if name != "__all__" else ""
+            sentences.append(f"{str(label).capitalize()}: {' '.join(messages)}")
+        raise Refused(" ".join(sentences), "invalid") from None

@@ -1,0 +1,43 @@
+"""Tokens with which scripts act as a user."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils import timezone
+
+from counting.models import ApiToken
+
+from . import audit
+from .studies import hash_token
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def create_token(*, user: User) -> str:
+    """Make a token and return it: the only time that it can be read."""
+    token = secrets.token_urlsafe(32)
+    row = ApiToken.objects.create(user=user, token_hash=hash_token(token))
+    audit.record(actor=user, action="token.create", target=row, study_id=None)
+    return token
+
+
+def find_user(token: str) -> User | None:
+    """Return the active user behind a token, and note that it was used."""
+    row = (
+        ApiToken.objects.select_related("user")
+        .filter(token_hash=hash_token(token), user__is_active=True)
+        .first()
+    )
+    if row is None:
+        return None
+    now = timezone.now()
+    # Once a minute is enough to find tokens nobody uses; each request would be a write.
+    ApiToken.objects.filter(pk=row.pk).filter(
+        Q(used_at__isnull=True) | Q(used_at__lt=now - timedelta(minutes=1))
+    ).update(used_at=now)
+    return row.user
