@@ -1,0 +1,1 @@
+"""The site around the counting app: settings, addresses, workers, start-up checks."""

@@ -1,0 +1,89 @@
+"""The Celery app, and what its workers do when they come up and go down."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from importlib import import_module
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labsite.settings.embedded")
+
+app = Celery("hematally")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+def role_of(queues: set[str]) -> str:
+    """Name a worker after what it does: who trains is the training worker, and so on."""
+    return next((role for role in ("training", "inference") if role in queues), "exchange")
+
+
+@signals.worker_ready.connect
+def worker_is_ready(sender: Any, **_: object) -> None:
+    """Show in the database that this worker lives, and tell the supervisor."""
+    queues = set(sender.app.amqp.queues.consume_from)
+    come_up(role_of(queues), sender.hostname)
+
+
+@signals.beat_init.connect
+def scheduler_is_ready(**_: object) -> None:
+    """The same for the scheduler, which is no worker and has no name of its own."""
+    come_up("scheduler", f"scheduler@{os.uname().nodename}")
+
+
+def role_of(queues: set[str]) -> str:
+    """Name a worker after what it does: who trains is the training worker, and so on."""
+    return next((role for role in ("training", "inference") if role in queues), "exchange")
+
+
+@signals.worker_ready.connect
+def worker_is_ready(sender: Any, **_: object) -> None:
+    """Show in the database that this worker lives, and tell the supervisor."""
+    queues = set(sender.app.amqp.queues.consume_from)
+    come_up(role_of(queues), sender.hostname)
+
+
+@signals.beat_init.connect
+def scheduler_is_ready(**_: object) -> None:
+    """The same for the scheduler, which is no worker and has no name of its own."""
+    come_up("scheduler", f"scheduler@{os.uname().nodename}")
+
+
+@signals.worker_shutdown.connect
+def worker_stops(sender: Any, **_: object) -> None:
+    """Leave the list of workers: a worker that stops in good order is not missing."""
+    go_down(sender.hostname)
+
+
+# The scheduler announces no end of its own, but it leaves by the interpreter's front door.
+SCHEDULER = f"scheduler@{os.uname().nodename}"
+
+
+def role_of(queues: set[str]) -> str:
+    """Name a worker after what it does: who trains is the training worker, and so on."""
+    return next((role for role in ("training", "inference") if role in queues), "exchange")
+
+
+def come_up(role: str, name: str) -> None:
+    """Start the thread that writes this process's heartbeat row, then report to the supervisor."""
+    workers = import_module("counting.services.workers")
+    beating = workers.start_heartbeat(role, name)
+
+    def leave() -> None:
+        # A worker that stops in good order is not missing: take it off the list.
+        beating.set()
+        workers.retire(name)
+
+    atexit.register(leave)
+    report_ready()
+
+
+def report_ready() -> None:
+    """Write one line to the pipe the supervisor waits on (READY_FD), when there is one."""
+    number = os.environ.pop("READY_FD", "")
+    if number:
+        with os.fdopen(int(number), "w") as pipe:
+            pipe.write("ready\n")
