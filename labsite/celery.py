@@ -1,4 +1,4 @@
-"""The Celery app, and what its workers do when they come up and go down."""
+"""The Celery app, and what its processes do when they come up and go down."""
 
 from __future__ import annotations
 
@@ -16,50 +16,16 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-def role_of(queues: set[str]) -> str:
-    """Name a worker after what it does: who trains is the training worker, and so on."""
-    return next((role for role in ("training", "inference") if role in queues), "exchange")
-
-
 @signals.worker_ready.connect
 def worker_is_ready(sender: Any, **_: object) -> None:
     """Show in the database that this worker lives, and tell the supervisor."""
-    queues = set(sender.app.amqp.queues.consume_from)
-    come_up(role_of(queues), sender.hostname)
+    come_up(role_of(set(sender.app.amqp.queues.consume_from)), sender.hostname)
 
 
 @signals.beat_init.connect
 def scheduler_is_ready(**_: object) -> None:
     """The same for the scheduler, which is no worker and has no name of its own."""
     come_up("scheduler", f"scheduler@{os.uname().nodename}")
-
-
-def role_of(queues: set[str]) -> str:
-    """Name a worker after what it does: who trains is the training worker, and so on."""
-    return next((role for role in ("training", "inference") if role in queues), "exchange")
-
-
-@signals.worker_ready.connect
-def worker_is_ready(sender: Any, **_: object) -> None:
-    """Show in the database that this worker lives, and tell the supervisor."""
-    queues = set(sender.app.amqp.queues.consume_from)
-    come_up(role_of(queues), sender.hostname)
-
-
-@signals.beat_init.connect
-def scheduler_is_ready(**_: object) -> None:
-    """The same for the scheduler, which is no worker and has no name of its own."""
-    come_up("scheduler", f"scheduler@{os.uname().nodename}")
-
-
-@signals.worker_shutdown.connect
-def worker_stops(sender: Any, **_: object) -> None:
-    """Leave the list of workers: a worker that stops in good order is not missing."""
-    go_down(sender.hostname)
-
-
-# The scheduler announces no end of its own, but it leaves by the interpreter's front door.
-SCHEDULER = f"scheduler@{os.uname().nodename}"
 
 
 def role_of(queues: set[str]) -> str:

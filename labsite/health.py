@@ -17,6 +17,7 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer for /healthz; hand everything else on."""
         if request.path_info == ADDRESS and request.method in {"GET", "HEAD"}:
             return health()
         return self.get_response(request)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+APPLICATION = "labsite.wsgi:application"
 LOG_BYTES = 5 * 1024 * 1024
 LOGS_KEPT = 3
 PR_SET_PDEATHSIG = 1
@@ -43,14 +44,24 @@ def roles(host: str, port: int) -> tuple[Role, ...]:
     # One worker process each with the solo pool: torch must not be forked, and predictions must
     # not wait behind a training run. Workers of one computer have nothing to tell each other.
     alone = ("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat")
-    worker = (*celery, "worker", *alone, "--loglevel", "INFO")
-    web = ("--interface", "wsgi", "--workers", "1", "--blocking-threads", "4", "--no-ws")
+    loud = ("--loglevel", "INFO")
+    worker = (*celery, "worker", *alone, *loud)
+    web = (
+        "--interface",
+        "wsgi",
+        "--workers",
+        "1",
+        "--blocking-threads",
+        "4",
+        "--no-ws",
+        "--log-level",
+        "warning",
+    )
     return (
         Role(
             "web",
             "web server",
-            (*python, "granian", *web, "--log-level", "warning", "--host", host, "--port")
-            + (str(port), "labsite.wsgi:application"),
+            (*python, "granian", *web, "--host", host, "--port", str(port), APPLICATION),
             url=f"http://{reachable(host)}:{port}/healthz",
         ),
         Role(
@@ -66,15 +77,15 @@ def roles(host: str, port: int) -> tuple[Role, ...]:
         Role(
             "scheduler",
             "scheduler",
-            (*celery, "beat", "--scheduler", "celery.beat.Scheduler", "--loglevel", "INFO")
-            + ("--pidfile=",),
+            (*celery, "beat", "--scheduler", "celery.beat.Scheduler", "--pidfile=", *loud),
         ),
     )
 
 
 def reachable(host: str) -> str:
     """Return the address under which this computer reaches a server bound to the host."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
 def port_is_free(host: str, port: int) -> bool:
@@ -180,11 +191,7 @@ class Child:
         """Return the last lines of the log, which usually name the reason."""
         with contextlib.suppress(OSError):
             text = self.log.read_text(errors="replace")[-4000:]
-            return (
-                "\n".join(line for line in text.splitlines() if line.strip())
-                .strip()
-                .rsplit("\n", lines)[-1]
-            )
+            return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
         return ""
 
     def ask_to_stop(self) -> None:

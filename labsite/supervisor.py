@@ -65,17 +65,14 @@ class Supervisor:
     def run(self) -> None:
         """Start everything, keep it running, and return once everything has stopped."""
         self.posts = [Post(role) for role in self.roles]
-        wakeful = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-        for number in wakeful:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._asked_to_stop)
-        # A child's end interrupts the wait below, so that it is noticed at once.
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
             while not self.stopping:
                 for post in self.posts:
                     self._look_after(post)
                 self._greet()
-                signal.sigtimedwait((), TICK)
+                time.sleep(TICK)
         finally:
             self._stop_all()
 
@@ -124,7 +121,7 @@ class Supervisor:
             child.ask_to_stop()
         deadline = time.monotonic() + STOP_GRACE
         while time.monotonic() < deadline and any(child.alive() for child in children):
-            signal.sigtimedwait((), TICK)
+            time.sleep(TICK)
         for child in children:
             if child.alive():
                 self.say(f"  the {child.role.title} was busy and had to be ended")
