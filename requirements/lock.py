@@ -21,8 +21,10 @@ def resolve(*sources: str) -> dict[str, str]:
     """Ask pip which versions satisfy the given .in files together, without installing them."""
     arguments = [argument for source in sources for argument in ("-r", str(HERE / source))]
     report = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-        + ["--report", "-", *arguments],
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"),
+            *("--ignore-installed", "--report", "-", *arguments),
+        ],
         check=True,
         stdout=subprocess.PIPE,
         text=True,

@@ -22,7 +22,7 @@ problems: list[str] = []
 
 def required(name: str, what: str) -> str:
     """Return the variable's value, or note that it is missing."""
-    value = env.str(name, default="").strip()
+    value: str = env.str(name, default="").strip()
     if not value:
         problems.append(f"set {name} to {what}.")
     return value

@@ -1,0 +1,235 @@
+"""The real program in processes of its own: for tests of workers, of recovery and in a browser.
+
+    @pytest.mark.stack
+    def test_something(stack_factory):
+        stack = stack_factory()                  # data folder and database, nothing runs yet
+        stack.start("web", "inference")          # returns when both are ready
+        stack.kill("inference")                  # SIGKILL, as the kernel does when memory is out
+        stack.start("inference")
+        ... stack.url, stack.manage("create_token", "admin"), stack.log("inference") ...
+
+With DATABASE=postgres it runs under the production settings on the servers of tests/servers.py,
+otherwise under the embedded settings, as `make run` does. Everything a stack started ends with the
+test, also when the test fails; the kernel ends it when pytest itself is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from labsite.processes import Child, Role, die_with_parent, roles
+from tests.servers import free_port
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+# Seconds. Generous: two cores are shared with other tests.
+START_TIMEOUT = 60
+STOP_TIMEOUT = 30
+
+PASSWORD = "count-the-cells-42"
+
+
+def on_postgres() -> bool:
+    """Say which pair of stores this test run is about."""
+    return bool(os.environ.get("DATABASE_URL"))
+
+
+class Stack:
+    """One installation: its data folder, database, broker, and the processes that run."""
+
+    def __init__(self, data_dir: Path, static_root: Path, database: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = installation(data_dir, static_root, database)
+        self.roles = {role.name: role for role in roles("127.0.0.1", self.port)}
+        self.children: dict[str, Child] = {}
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command in a process of its own and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=die_with_parent,
+        )
+        assert done.returncode == 0, f"manage.py {' '.join(arguments)} failed:\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *names: str, **environment: str) -> None:
+        """Start these roles (all when none is named) and return when they are ready.
+
+        Keyword arguments are added to the environment of these processes.
+        """
+        names = names or tuple(self.roles)
+        for name in names:
+            self.launch(self.roles[name], **environment)
+        for name in names:
+            self.wait_ready(name)
+
+    def supervise(self, **environment: str) -> Child:
+        """Start `manage.py serve`, everything as one command, and return when it has greeted."""
+        command = (sys.executable, "manage.py", "serve", "--port", str(self.port))
+        role = Role("serve", "supervisor", command)
+        child = self.launch(role, **environment)
+        wait_until(
+            lambda: "HemaTally is ready" in self.log("serve") or not child.alive(),
+            START_TIMEOUT * 2,
+            "the supervisor to greet",
+        )
+        assert child.alive(), self.log("serve")
+        return child
+
+    def launch(self, role: Role, **environment: str) -> Child:
+        """Start a process and return at once."""
+        running = self.children.get(role.name)
+        assert running is None or not running.alive(), f"{role.name} runs already"
+        log = self.data_dir / "test-logs" / f"{role.name}.log"
+        child = Child(role, log, {**self.environment, **environment}, ROOT)
+        self.children[role.name] = child
+        return child
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until the process can do its work; fail with its log when it cannot."""
+        child = self.children[name]
+        wait_until(lambda: child.ready() or not child.alive(), START_TIMEOUT, f"{name} to be ready")
+        assert child.alive(), f"{name} ended ({child.how_it_ended()}):\n{self.log(name)}"
+
+    def kill(self, name: str) -> None:
+        """End a process and what it started without warning."""
+        self.children.pop(name).kill()
+
+    def stop(self, name: str) -> None:
+        """Ask a process to stop and wait until it has."""
+        child = self.children.pop(name)
+        child.ask_to_stop()
+        try:
+            wait_until(lambda: not child.alive(), STOP_TIMEOUT, f"{name} to stop")
+        finally:
+            child.kill()
+
+    def log(self, name: str) -> str:
+        """Return what a process has printed so far."""
+        path = self.data_dir / "test-logs" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def close(self) -> None:
+        """End everything that still runs."""
+        for child in self.children.values():
+            if child.role.name == "serve" and child.alive():
+                # It has children in groups of their own; it ends them itself.
+                child.process.send_signal(signal.SIGTERM)
+                wait_until(lambda c=child: not c.alive(), STOP_TIMEOUT, "the supervisor to stop")
+            child.kill()
+        self.children.clear()
+
+
+def installation(data_dir: Path, static_root: Path, database: str) -> dict[str, str]:
+    """Return the environment of one installation, and nothing of the test run's own."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "OMP_NUM_THREADS")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment |= {
+        "DATA_DIR": str(data_dir),
+        "STATIC_ROOT": str(static_root),
+        "ADMIN_PASSWORD": PASSWORD,
+        "HEARTBEAT_SECONDS": "1",
+        "WORKER_STALE_SECONDS": "5",
+    }
+    if not on_postgres():
+        return {**environment, "DJANGO_SETTINGS_MODULE": "labsite.settings.embedded"}
+    return {
+        **environment,
+        "DJANGO_SETTINGS_MODULE": "labsite.settings.production",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "HTTPS": "0",
+        "DATABASE_URL": database_url(database),
+        "REDIS_URL": os.environ["REDIS_URL"],
+        "BROKER_PREFIX": f"{database}:",
+    }
+
+
+def database_url(name: str) -> str:
+    """Return the address of another database on the run's PostgreSQL."""
+    return os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+
+
+def create_database(name: str, template: str) -> None:
+    """Make a PostgreSQL database, as a copy of another one."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(database_url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+class Prepared:
+    """A migrated, empty installation, made once per run; stacks start as copies of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.static_root = folder / "static"
+        self.database = f"prepared_{secrets.token_hex(4)}"
+        if on_postgres():
+            create_database(self.database, "template1")
+        template = Stack(folder / "data", self.static_root, self.database)
+        template.manage("migrate", "--verbosity", "0")
+        template.manage("collectstatic", "--no-input", "--verbosity", "0")
+
+    def copy(self) -> Stack:
+        """Return a new installation like this one."""
+        name = f"stack_{secrets.token_hex(4)}"
+        data_dir = self.folder / name
+        shutil.copytree(self.folder / "data", data_dir)
+        if on_postgres():
+            create_database(name, self.database)
+        return Stack(data_dir, self.static_root, name)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Make the template of all stacks."""
+    return Prepared(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture
+def stack_factory(prepared: Prepared) -> Iterator[Callable[[], Stack]]:
+    """Return a function that makes stacks; all of them end with the test."""
+    made: list[Stack] = []
+
+    def make() -> Stack:
+        made.append(prepared.copy())
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.close()
+
+
+@pytest.fixture(scope="module")
+def module_stack(prepared: Prepared) -> Iterator[Stack]:
+    """One stack with all roles running, the first administrator and the demo study, per module."""
+    stack = prepared.copy()
+    try:
+        stack.manage("setup_lab")
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
