@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def start(command: list[str], log: Path, user: str | None, stop: signal.Signals)
     STAGE.callback(end)
 
 
-def as_user(user: str | None) -> dict[str, object]:
+def as_user(user: str | None) -> dict[str, Any]:
     """Return Popen's arguments for running as that user."""
     if user is None:
         return {}

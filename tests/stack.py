@@ -132,7 +132,7 @@ class Stack:
             if child.role.name == "serve" and child.alive():
                 # It has children in groups of their own; it ends them itself.
                 child.process.send_signal(signal.SIGTERM)
-                wait_until(lambda c=child: not c.alive(), STOP_TIMEOUT, "the supervisor to stop")
+                child.process.wait(STOP_TIMEOUT)
             child.kill()
         self.children.clear()
 
