@@ -138,7 +138,12 @@ class Child:
                 self.process = subprocess.Popen(
                     role.command,
                     cwd=cwd,
-                    env={**environment, "READY_FD": str(theirs), "PYTHONUNBUFFERED": "1"},
+                    env={
+                        **environment,
+                        "READY_FD": str(theirs),
+                        "SUPERVISED": "1",
+                        "PYTHONUNBUFFERED": "1",
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

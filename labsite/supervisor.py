@@ -56,6 +56,7 @@ class Supervisor:
     data_dir: Path
     cwd: Path
     greeting: str = ""
+    grace: float = STOP_GRACE
     say: Callable[[str], None] = lambda line: print(line, flush=True)
     posts: list[Post] = field(default_factory=list)
     stopping: bool = False
@@ -118,7 +119,7 @@ class Supervisor:
         self.say("HemaTally stops; a training run goes on from its last checkpoint next time.")
         for child in children:
             child.ask_to_stop()
-        deadline = time.monotonic() + STOP_GRACE
+        deadline = time.monotonic() + self.grace
         while time.monotonic() < deadline and any(child.alive() for child in children):
             time.sleep(TICK)
         for child in children:
