@@ -64,5 +64,6 @@ $(TESTING): $(RUNTIME)
 # No package's own scripts run at installation; what the browser gets is listed in NPM_FILES.
 $(BROWSER): $(RUNTIME)
 	@echo "Installing browser libraries..."
-	@$(VENV)/bin/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@if [ -f package-lock.json ]; then \
+		$(VENV)/bin/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; fi
 	@mkdir -p node_modules && touch $@
