@@ -119,54 +119,69 @@ def paint_red_cell(
     """Paint a red cell: the biconcave disc's thickness times hemoglobin's color.
 
     The profile is the thickness of the resting human red cell, Evans & Fung 1972:
-    sqrt(1 - p^2) (0.81 + 7.83 p^2 - 4.39 p^4) micrometers at the share p of the radius; depth
-    and width of the pallor are varied around it, and the edge is steeper, as cells dry flat.
+    sqrt(1 - p^2) (0.81 + 7.83 p^2 - 4.39 p^4) micrometers at the share p of the radius, 2.46 at
+    its thickest; depth and width of the pallor are varied around it, and the edge is a little
+    steeper, as cells dry flat.
     """
-    oval = abs(rng.normal(0.0, look.oval)) + (0.25 if rng.uniform() < 0.05 else 0.02)
-    radius = outline(rng, body, oval=oval, rough=0.018)
+    oval = abs(rng.normal(0.0, look.oval)) + (0.3 if rng.uniform() < 0.06 else 0.02)
+    radius = outline(rng, body, oval=oval, rough=0.018 * math.exp(rng.normal(0.3, 0.5)))
     patch = open_patch(density, body, float(radius.max()) + 2.0)
     distance, toward = _polar(patch, radius)
+    shape = (distance.shape[0], distance.shape[1])
     share = np.clip(distance / toward, 0.0, 1.0)
-    # The pallor is seldom in the very middle; the shift fades toward the rim.
-    off_x, off_y = rng.normal(0.0, 0.05, 2) * body.radius
+    # The pallor is seldom in the very middle, nor a circle; both fade toward the rim.
     bend = 1.0 - share * share
+    off_x, off_y = rng.normal(0.0, 0.07, 2) * body.radius
     inner = np.hypot(patch.dx - off_x * bend, patch.dy - off_y * bend) / toward
-    inner = np.clip(inner, 0.0, 1.0) ** np.float32(
-        look.pallor_width * math.exp(rng.normal(0.0, 0.12))
-    )
+    inner = inner * (1.0 + 0.07 * bend * smooth_noise(rng, shape, 0.3 * cell_px))
+    width = look.pallor_width * math.exp(rng.normal(0.0, 0.15))
+    inner = np.clip(inner, 0.0, 1.0) ** np.float32(width)
     p2 = inner * inner
-    profile = (0.81 + 7.83 * p2 - 4.39 * p2 * p2) / 4.30
-    depth = float(np.clip(look.pallor * rng.normal(1.0, 0.14), 0.1, 1.0))
-    if rng.uniform() < 0.07:
+    dimple = (0.81 + 7.83 * p2 - 4.39 * p2 * p2) / 4.30
+    depth = look.pallor * rng.normal(1.0, 0.16)
+    if rng.uniform() < 0.08:
         depth *= 0.3  # a spherocyte, or a cell seen full
-    rim = np.clip(1.0 - share * share, 0.0, 1.0) ** np.float32(rng.uniform(0.26, 0.42))
-    thick = rim * (1.0 - depth + depth * profile)
-    texture = smooth_noise(rng, (thick.shape[0], thick.shape[1]), 0.16 * cell_px)
+    depth = float(np.clip(depth, 0.15, 1.2))
+    rim = np.clip(1.0 - share * share, 0.0, 1.0) ** np.float32(rng.uniform(0.38, 0.48))
+    thick = np.maximum(rim * (1.0 - depth + depth * dimple), 0.0) * (4.30 / 2.46)
+    thick = thick * (1.0 - 0.3 * (1.0 - depth)) / (1.0 + 0.35 * (1.0 - depth))
+    texture = smooth_noise(rng, shape, 0.16 * cell_px)
     thick = thick * (1.0 + 0.025 * texture)
-    line = np.exp(-(((toward - distance) / (0.035 * cell_px) - 0.8) ** 2))
+    line = np.exp(-(((toward - distance) / (0.03 * cell_px) - 1.0) ** 2))
     thick = thick + look.edge * line
+    if rng.uniform() < look.drying:
+        thick = thick + _drying_ring(rng, patch, body, cell_px)
     cover = ramp(-0.7, 0.7, toward - distance)
-    tint = float(np.exp(rng.normal(0.0, 0.07)))
+    tint = float(np.exp(rng.normal(0.0, 0.08)))
     patch.add(np.asarray(thick * cover * tint, dtype=np.float32), look.stain.red)
+
+
+def _drying_ring(rng: np.random.Generator, patch: Patch, body: Body, cell_px: float) -> Array:
+    """Water caught while the smear dried: a small dark ring with a bright middle."""
+    x, y = rng.normal(0.0, 0.3, 2) * body.radius
+    size = rng.uniform(0.04, 0.09) * cell_px
+    away = np.hypot(patch.dx - x, (patch.dy - y) * rng.uniform(0.7, 1.4)) / size
+    ring = np.exp(-(((away - 1.0) / 0.4) ** 2)) - 0.9 * np.exp(-((away / 0.6) ** 2))
+    return np.asarray(rng.uniform(0.3, 1.1) * ring, dtype=np.float32)
 
 
 def paint_platelet(
     rng: np.random.Generator, density: Array, body: Body, look: Look, cell_px: float
 ) -> None:
     """Paint a platelet: a pale irregular blob around a clump of purple granules."""
-    radius = outline(rng, body, oval=abs(rng.normal(0.1, 0.2)), rough=0.16)
+    radius = outline(rng, body, oval=abs(rng.normal(0.1, 0.25)), rough=0.07)
     patch = open_patch(density, body, float(radius.max()) * 1.3 + 3.0)
     distance, toward = _polar(patch, radius)
     shape = (distance.shape[0], distance.shape[1])
-    edge = toward * (1.0 + 0.10 * smooth_noise(rng, shape, 0.07 * cell_px)) - distance
-    soft = max(0.7, 0.03 * cell_px)
+    edge = toward * (1.0 + 0.09 * smooth_noise(rng, shape, 0.09 * cell_px)) - distance
+    soft = max(0.7, 0.035 * cell_px)
     cover = ramp(-soft, soft, edge)
-    grains = smooth_noise(rng, shape, max(1.2, 0.045 * cell_px))
-    middle = ramp(0.0, 0.55, 1.0 - distance / toward)
-    clump = middle * (0.55 + 0.45 * ramp(-0.7, 0.7, grains))
-    strength = rng.uniform(0.75, 1.2)
+    grains = smooth_noise(rng, shape, max(1.2, 0.05 * cell_px))
+    middle = ramp(rng.uniform(-0.2, 0.15), 0.75, 1.0 - distance / toward)
+    clump = middle * (0.4 + 0.75 * ramp(-0.5, 0.9, grains))
+    strength = rng.uniform(0.6, 1.15)
     patch.fade(0.75 * cover)  # where it lies on a red cell it stands out, as in real smears
-    patch.add(cover * 0.45, look.stain.blue)
+    patch.add(cover * 0.38, look.stain.blue)
     patch.add(np.asarray(clump * cover * strength, dtype=np.float32), look.stain.violet)
 
 
@@ -198,22 +213,22 @@ def _capsules(u: Array, v: Array, lobes: Sequence[_Lobe], melt: float) -> Array:
 
 def _lobed(rng: np.random.Generator, count: int, size: float) -> tuple[list[_Lobe], float]:
     """`count` lobes on a bow, joined by thin threads."""
-    span = rng.uniform(0.95, 1.35) * (count - 1) * 1.15
-    start, bow = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(0.36, 0.46)
+    step = {2: 2.3, 3: 1.65, 4: 1.4, 5: 1.2}[count] * rng.uniform(0.88, 1.1)
+    start, bow = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(0.42, 0.5)
     lobes: list[_Lobe] = []
     middles: list[tuple[float, float]] = []
     for i in range(count):
-        angle = start + span * (i / max(1, count - 1)) + rng.normal(0.0, 0.08)
-        away = bow * rng.uniform(0.8, 1.15)
+        angle = start + step * i + rng.normal(0.0, 0.1)
+        away = bow * rng.uniform(0.8, 1.1)
         x, y = away * math.cos(angle), away * math.sin(angle)
-        turn = angle + math.pi / 2 + rng.normal(0.0, 0.5)
-        length, r = rng.uniform(0.05, 0.17), size * rng.uniform(0.85, 1.15)
+        turn = angle + rng.normal(0.0, 0.7)
+        length, r = rng.uniform(0.03, 0.13), size * rng.uniform(0.85, 1.15)
         ex, ey = length * math.cos(turn), length * math.sin(turn)
-        lobes.append(_Lobe(x - ex, y - ey, x + ex, y + ey, r, r * rng.uniform(0.8, 1.0)))
+        lobes.append(_Lobe(x - ex, y - ey, x + ex, y + ey, r, r * rng.uniform(0.75, 1.0)))
         middles.append((x, y))
     for (x0, y0), (x1, y1) in itertools.pairwise(middles):
-        lobes.append(_Lobe(x0, y0, x1, y1, 0.06, 0.06))
-    return lobes, 0.07
+        lobes.append(_Lobe(x0, y0, x1, y1, 0.07, 0.07))
+    return lobes, 0.045
 
 
 def _bow(rng: np.random.Generator, thick: float, bend: float, away: float) -> list[_Lobe]:
@@ -245,11 +260,11 @@ def _nucleus_lobes(rng: np.random.Generator, kind: str) -> tuple[list[_Lobe], fl
     if kind == "basophil":
         return _lobed(rng, 3, 0.36)[0], 0.2
     if kind == "eosinophil":
-        return _lobed(rng, 2 if rng.uniform() < 0.8 else 3, rng.uniform(0.27, 0.33))
+        return _lobed(rng, 2 if rng.uniform() < 0.8 else 3, rng.uniform(0.28, 0.34))
     if rng.uniform() < 0.15:  # a band form
         return _bow(rng, rng.uniform(0.17, 0.22), rng.uniform(3.0, 4.4), 0.42), 0.06
     count = int(rng.choice([2, 3, 4, 5], p=[0.12, 0.45, 0.33, 0.10]))
-    return _lobed(rng, count, {2: 0.31, 3: 0.25, 4: 0.22, 5: 0.2}[count])
+    return _lobed(rng, count, {2: 0.3, 3: 0.25, 4: 0.225, 5: 0.2}[count])
 
 
 def paint_white_cell(
@@ -300,12 +315,12 @@ def _paint_nucleus(
     gap = np.maximum(gap, 0.03 * cell_px - edge)  # the nucleus stays inside its cell
     soft = max(0.7, 0.014 * cell_px)
     cover = ramp(-soft, soft, -gap)
-    # Chromatin: a net of lighter seams between dark clumps, coarser in lymphocytes.
-    coarse = {"lymphocyte": 0.13, "monocyte": 0.08}.get(body.kind, 0.10)
-    seams = ramp(0.0, 0.45, np.abs(smooth_noise(rng, shape, coarse * cell_px)))
-    clumps = smooth_noise(rng, shape, 0.05 * cell_px)
-    loose = 0.34 if body.kind == "monocyte" else 0.24
-    weight = 1.0 - loose * (1.0 - seams) + 0.06 * clumps
+    # Chromatin: dark clumps and lighter channels between them, at two scales.
+    coarse = {"lymphocyte": 0.16, "monocyte": 0.10}.get(body.kind, 0.12)
+    loose = {"lymphocyte": 0.22, "monocyte": 0.34}.get(body.kind, 0.30)
+    large = ramp(-0.4, 1.4, smooth_noise(rng, shape, coarse * cell_px))
+    fine = ramp(-0.3, 1.5, smooth_noise(rng, shape, max(1.2, 0.05 * cell_px)))
+    weight = 1.08 - loose * (0.65 * large + 0.8 * fine)
     membrane = np.exp(-((gap / (0.03 * cell_px) + 1.0) ** 2))
     weight = weight * (0.95 + 0.12 * membrane)
     if body.kind == "monocyte":

@@ -50,7 +50,7 @@ STAINS: dict[str, Stain] = {
     "wright": Stain(
         background=(196, 199, 193),
         background_cold=(193, 198, 204),
-        red=(0.10, 0.27, 0.17),
+        red=(0.085, 0.27, 0.185),
         nucleus=(0.58, 1.08, 0.02),
         pink=(0.12, 0.26, 0.03),
         blue=(0.30, 0.30, 0.02),
@@ -101,6 +101,7 @@ class Look:
     oval: float  # typical elongation of red cells
     clumping: float  # share of red cells that lie on or against another
     edge: float  # strength of the dark rim line
+    drying: float  # share of red cells with a drying artifact
     dust: tuple[tuple[float, float, float, float], ...]  # x, y (0..1), radius, density
 
 
@@ -154,11 +155,12 @@ def draw_look(rng: np.random.Generator, name: str | None) -> Look:
         slope=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.015))),
         focus=float(rng.uniform(0.007, 0.016)),
         noise=float(rng.uniform(0.8, 1.8)),
-        pallor=float(rng.uniform(0.55, 0.95)),
-        pallor_width=float(rng.uniform(0.85, 1.25)),
+        pallor=float(rng.uniform(0.68, 1.12)),
+        pallor_width=float(rng.uniform(0.95, 1.5)),
         anisocytosis=float(rng.uniform(0.03, 0.075)),
         oval=float(rng.uniform(0.05, 0.13)),
         clumping=float(rng.uniform(0.12, 0.4)),
         edge=float(rng.uniform(0.0, 0.22)),
+        drying=float(0.25 * rng.beta(0.4, 2.0)),
         dust=specks,
     )
