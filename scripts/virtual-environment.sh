@@ -29,4 +29,6 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     fi
 fi
 
+# Half an environment would look like a whole one to the next `make`.
+trap 'rm -rf "$folder"' ERR INT TERM
 "$python" -m venv --clear "$folder"

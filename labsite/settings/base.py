@@ -226,5 +226,9 @@ LOGGING = {
         # Django's own handlers (mail to admins, console in DEBUG) would print lines twice.
         "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        # The sweep runs every few seconds: three lines each time would bury what matters.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }

@@ -23,7 +23,7 @@ if env.str("REDIS_URL", default=""):
     # Processes of one test run share the Redis: each test worker hears only its own bells.
     CELERY_BROKER_TRANSPORT_OPTIONS = redis_broker(env.str("BROKER_PREFIX", default=""))
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = filesystem_broker(DATA_DIR / "broker")
 
 # Hashing is slow on purpose; hundreds of test users do not need it.
