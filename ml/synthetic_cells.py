@@ -179,7 +179,7 @@ def paint_platelet(
     grains = smooth_noise(rng, shape, max(1.2, 0.05 * cell_px))
     middle = ramp(rng.uniform(-0.2, 0.15), 0.75, 1.0 - distance / toward)
     clump = middle * (0.4 + 0.75 * ramp(-0.5, 0.9, grains))
-    strength = rng.uniform(0.6, 1.15)
+    strength = rng.uniform(0.7, 1.3)
     patch.fade(0.75 * cover)  # where it lies on a red cell it stands out, as in real smears
     patch.add(cover * 0.38, look.stain.blue)
     patch.add(np.asarray(clump * cover * strength, dtype=np.float32), look.stain.violet)
@@ -267,6 +267,13 @@ def _nucleus_lobes(rng: np.random.Generator, kind: str) -> tuple[list[_Lobe], fl
     return _lobed(rng, count, {2: 0.3, 3: 0.25, 4: 0.225, 5: 0.2}[count])
 
 
+def _granules(rng: np.random.Generator, shape: tuple[int, int], size: float, low: float) -> Array:
+    """Round grains of about `size` pixels, 0..1: the peaks of two noises, so no worms form."""
+    first = smooth_noise(rng, shape, max(1.4, size))
+    second = smooth_noise(rng, shape, max(1.4, size))
+    return ramp(low, low + 1.1, np.maximum(first, second) - 0.6)
+
+
 def paint_white_cell(
     rng: np.random.Generator, density: Array, body: Body, look: Look, cell_px: float
 ) -> None:
@@ -277,7 +284,7 @@ def paint_white_cell(
     patch = open_patch(density, body, float(radius.max()) * 1.15 + 3.0)
     distance, toward = _polar(patch, radius)
     shape = (distance.shape[0], distance.shape[1])
-    edge = toward * (1.0 + 0.018 * smooth_noise(rng, shape, 0.12 * cell_px)) - distance
+    edge = toward * (1.0 + 0.012 * smooth_noise(rng, shape, 0.15 * cell_px)) - distance
     soft = max(0.7, 0.022 * cell_px)
     cover = ramp(-soft, soft, edge)
     cloud = smooth_noise(rng, shape, 0.22 * cell_px)
@@ -287,17 +294,17 @@ def paint_white_cell(
     body_of = {"lymphocyte": stain.blue, "monocyte": stain.gray}.get(kind, stain.pink)
     body_weight = cover * (0.72 + 0.10 * cloud + 0.07 * fine + 0.35 * rim)
     if kind == "eosinophil":
-        grains = smooth_noise(rng, shape, max(1.5, 0.065 * cell_px))
-        dots = 0.45 + 0.75 * ramp(-0.5, 0.9, grains)
+        dots = 0.45 + 0.75 * _granules(rng, shape, 0.055 * cell_px, -0.3)
         patch.add(np.asarray(cover * dots, dtype=np.float32), stain.orange)
     elif kind == "basophil":
-        grains = smooth_noise(rng, shape, max(1.5, 0.085 * cell_px))
-        patch.add(np.asarray(cover * 1.1 * ramp(0.1, 0.7, grains), dtype=np.float32), stain.violet)
+        dots = 1.1 * _granules(rng, shape, 0.07 * cell_px, 0.0)
+        patch.add(np.asarray(cover * dots, dtype=np.float32), stain.violet)
     elif kind == "neutrophil":
-        dots = ramp(0.7, 2.0, smooth_noise(rng, shape, max(1.3, 0.03 * cell_px)))
-        patch.add(np.asarray(cover * 0.3 * dots, dtype=np.float32), stain.violet)
+        dots = ramp(0.3, 2.2, smooth_noise(rng, shape, max(1.3, 0.03 * cell_px)))
+        patch.add(np.asarray(cover * rng.uniform(0.1, 0.28) * dots, dtype=np.float32), stain.violet)
     elif kind == "monocyte" and rng.uniform() < 0.7:
         holes = ramp(1.2, 1.9, smooth_noise(rng, shape, 0.1 * cell_px))  # vacuoles
+        holes = holes * ramp(0.1 * cell_px, 0.2 * cell_px, edge)
         body_weight = body_weight * (1.0 - 0.8 * holes)
     patch.add(np.asarray(np.maximum(body_weight, 0.0), dtype=np.float32), body_of)
     _paint_nucleus(rng, patch, body, look, cell_px, edge)
@@ -317,10 +324,10 @@ def _paint_nucleus(
     cover = ramp(-soft, soft, -gap)
     # Chromatin: dark clumps and lighter channels between them, at two scales.
     coarse = {"lymphocyte": 0.16, "monocyte": 0.10}.get(body.kind, 0.12)
-    loose = {"lymphocyte": 0.22, "monocyte": 0.34}.get(body.kind, 0.30)
+    loose = {"lymphocyte": 0.28, "monocyte": 0.38}.get(body.kind, 0.38)
     large = ramp(-0.4, 1.4, smooth_noise(rng, shape, coarse * cell_px))
     fine = ramp(-0.3, 1.5, smooth_noise(rng, shape, max(1.2, 0.05 * cell_px)))
-    weight = 1.08 - loose * (0.65 * large + 0.8 * fine)
+    weight = 1.12 - loose * (0.65 * large + 0.8 * fine)
     membrane = np.exp(-((gap / (0.03 * cell_px) + 1.0) ** 2))
     weight = weight * (0.95 + 0.12 * membrane)
     if body.kind == "monocyte":
