@@ -13,41 +13,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ml.synthetic_cells import (
-    Body,
     paint_platelet,
     paint_red_cell,
     paint_white_cell,
     smooth_noise,
 )
+from ml.synthetic_layout import MAX_CELLS, Frame, place, press
 from ml.synthetic_stains import STAINS, Array, Look, draw_look
 
 __all__ = ["STAINS", "SyntheticField", "render", "render_slide"]
 
 MIN_SIDE, MAX_SIDE = 32, 4096
 MIN_CELL, MAX_CELL = 8.0, 1024.0
-MAX_CELLS = 5000
-# Centers of two red cells are at least this share of their radii's sum apart: both outlines and
-# most of both cells stay visible, so that a person can count them.
-RED_GAP = 0.74
-WHITE_GAP = 0.97
-# Share of the area that discs shrunk by these gaps may cover. Random placement without moving
-# anything jams at 0.547 (random sequential adsorption); it is still quick at this share.
-FULL = 0.43
-# Widths of white cells in red cell widths (7 um): lymphocytes 9-12 um, others 12-17 um; and how
-# often each kind is seen in blood.
-WHITE_KINDS: dict[str, tuple[float, float, float]] = {
-    "neutrophil": (0.58, 1.65, 2.0),
-    "lymphocyte": (0.26, 1.2, 1.6),
-    "monocyte": (0.08, 1.9, 2.25),
-    "eosinophil": (0.06, 1.7, 2.0),
-    "basophil": (0.02, 1.5, 1.75),
-}
-WHITE_WIDTH = 1.85
-PLATELET_WIDTH = 0.38
 
 
 @dataclass(frozen=True)
@@ -135,60 +115,10 @@ def render_slide(
             rng = np.random.default_rng([seed, number])
             white = min(int(rng.poisson(means[1])), frame.most_white())
             red = min(round(float(rng.poisson(4.0 * means[0])) / 4.0), frame.most_red(white))
-            small = min(int(rng.poisson(means[2])), frame.most_platelets())
+            small = min(int(rng.poisson(means[2])), frame.most_platelets(white))
             yield _draw(rng, look, frame, red, white, small)
 
     return draw()
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The picture's size and the red cell's width in pixels: what fits in."""
-
-    width: int
-    height: int
-    cell_px: float
-
-    def _disc(self, diameter: float) -> float:
-        """Share of the space for centers that a disc of `diameter` pixels takes."""
-        return math.pi * diameter**2 / 4.0 / ((self.width + diameter) * (self.height + diameter))
-
-    def _white(self) -> float:
-        return self._disc(self.cell_px * WHITE_WIDTH * WHITE_GAP)
-
-    def most_white(self) -> int:
-        """White cells that fit when there are no others, at least 1."""
-        return max(1, int(FULL / self._white()))
-
-    def most_red(self, white: int) -> int:
-        """Red cells that fit beside `white` white cells; at least 1 where there are none."""
-        room = int((FULL - white * self._white()) / self._disc(self.cell_px * RED_GAP))
-        return max(room, 0 if white else 1)
-
-    def most_platelets(self) -> int:
-        """Platelets that fit; they may lie on red cells, not on each other."""
-        return max(1, int(0.15 / self._disc(self.cell_px * PLATELET_WIDTH * 1.2)))
-
-    def refuse_crowd(self, red: int, white: int, small: int) -> None:
-        """Raise ValueError when these counts do not fit without hiding each other."""
-        size = f"{self.width} x {self.height} pixels with red cells {self.cell_px:g} pixels wide"
-        if red + white + small > MAX_CELLS:
-            raise ValueError(f"At most {MAX_CELLS} cells can be drawn in one field.")
-        if white > self.most_white():
-            raise ValueError(
-                f"{white} white cells would hide each other in {size}: "
-                f"at most {self.most_white()} fit."
-            )
-        if red > self.most_red(white):
-            raise ValueError(
-                f"{red} red cells beside {white} white cells would hide each other in {size}: "
-                f"at most {self.most_red(white)} fit."
-            )
-        if small > self.most_platelets():
-            raise ValueError(
-                f"{small} platelets would hide each other in {size}: "
-                f"at most {self.most_platelets()} fit."
-            )
 
 
 def _whole(name: str, value: object, low: int, high: int | None) -> int:
@@ -209,119 +139,20 @@ def _number(name: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
-def _frame(width: object, height: object, cell_px: object) -> _Frame:
-    return _Frame(
+def _frame(width: object, height: object, cell_px: object) -> Frame:
+    return Frame(
         _whole("width", width, MIN_SIDE, MAX_SIDE),
         _whole("height", height, MIN_SIDE, MAX_SIDE),
         _number("cell_px", cell_px, MIN_CELL, MAX_CELL),
     )
 
 
-def _place(
-    rng: np.random.Generator, look: Look, frame: _Frame, red: int, white: int, small: int
-) -> list[Body]:
-    """Give every cell a center inside the picture: white cells first, then red, then platelets.
-
-    Raises:
-        ValueError: no room was found for a cell.
-    """
-    bodies: list[Body] = []
-    kinds = list(WHITE_KINDS)
-    odds = np.array([WHITE_KINDS[k][0] for k in kinds])
-    for _ in range(white):
-        kind = kinds[int(rng.choice(len(kinds), p=odds / odds.sum()))]
-        span = rng.uniform(*WHITE_KINDS[kind][1:])
-        bodies.append(Body("WBC", kind, 0.0, 0.0, 0.5 * frame.cell_px * span))
-    bodies.sort(key=lambda body: -body.radius)
-    for _ in range(red):
-        share = float(np.clip(rng.normal(1.0, look.anisocytosis), 0.8, 1.2))
-        bodies.append(Body("RBC", "red", 0.0, 0.0, 0.5 * frame.cell_px * share))
-    for _ in range(small):
-        span = float(np.clip(PLATELET_WIDTH * math.exp(rng.normal(0.0, 0.2)), 0.25, 0.6))
-        bodies.append(Body("PLT", "platelet", 0.0, 0.0, 0.5 * frame.cell_px * span))
-    placed = np.zeros((len(bodies), 3))
-    for number, body in enumerate(bodies):
-        body.x, body.y = _find_room(rng, look, frame, bodies, placed[:number], number)
-        placed[number] = body.x, body.y, body.radius
-    return bodies
-
-
-def _find_room(
-    rng: np.random.Generator,
-    look: Look,
-    frame: _Frame,
-    bodies: list[Body],
-    placed: NDArray[np.float64],
-    number: int,
-) -> tuple[float, float]:
-    """A center for body `number` among those placed before it ([n, 3]: x, y, radius)."""
-    body = bodies[number]
-    codes = np.array([other.code for other in bodies[:number]], dtype="U3")
-    least, wanted = np.full(number, RED_GAP), np.full(number, 1.04)
-    least[codes == "WBC"] = WHITE_GAP
-    if body.code == "PLT":
-        least[codes == "PLT"] = 1.2
-        least[codes == "RBC"] = 0.0
-    leaning = body.code == "RBC" and rng.uniform() < look.clumping and bool((codes == "RBC").any())
-    best: tuple[float, float, float] | None = None
-    for attempt in range(60):
-        x = rng.uniform(0.5, frame.width - 1.0, 32)
-        y = rng.uniform(0.5, frame.height - 1.0, 32)
-        if leaning and attempt < 4:
-            # Lie against or partly on a red cell that is already there.
-            other = placed[rng.choice(np.flatnonzero(codes == "RBC"), 32)]
-            away = (other[:, 2] + body.radius) * rng.uniform(0.82, 1.02, 32)
-            turn = rng.uniform(0.0, 2.0 * math.pi, 32)
-            x, y = other[:, 0] + away * np.cos(turn), other[:, 1] + away * np.sin(turn)
-        inside = (x >= 0.5) & (x < frame.width - 0.5) & (y >= 0.5) & (y < frame.height - 0.5)
-        if not number:
-            return float(x[0]), float(y[0])
-        gaps = np.hypot(x[:, None] - placed[:, 0], y[:, None] - placed[:, 1])
-        gaps = gaps / (placed[:, 2] + body.radius)
-        allowed = inside & (gaps >= least).all(axis=1)
-        if not allowed.any():
-            continue
-        worth = np.where(allowed, (gaps / wanted).min(axis=1), -1.0)
-        if leaning and attempt < 4:
-            pick = int(np.flatnonzero(allowed)[0])
-            return float(x[pick]), float(y[pick])
-        free = np.flatnonzero(worth >= 1.0)
-        pick = int(free[0]) if len(free) else int(worth.argmax())
-        if best is None or worth[pick] > best[0]:
-            best = (float(worth[pick]), float(x[pick]), float(y[pick]))
-        # A free place is looked for a few times; then the least crowded one must do.
-        if best[0] >= 1.0 or attempt >= 6:
-            break
-    if best is None:
-        raise ValueError("No room was found for all cells; ask for fewer or smaller ones.")
-    return best[1], best[2]
-
-
-def _press(rng: np.random.Generator, bodies: list[Body]) -> None:
-    """Let touching cells flatten each other: always against white cells, often among red ones."""
-    for i, one in enumerate(bodies):
-        for two in bodies[i + 1 :]:
-            if "PLT" in (one.code, two.code):
-                continue
-            dx, dy = two.x - one.x, two.y - one.y
-            gap = math.hypot(dx, dy)
-            reach = one.radius + two.radius
-            if gap > 1.1 * reach:
-                continue
-            white = "WBC" in (one.code, two.code)
-            if not white and (gap < 0.88 * reach or rng.uniform() < 0.45):
-                continue  # these lie on each other
-            direction, part = math.atan2(dy, dx), one.radius / reach
-            one.contacts.append((direction, gap * part * 0.985))
-            two.contacts.append((direction + math.pi, gap * (1.0 - part) * 0.985))
-
-
 def _draw(
-    rng: np.random.Generator, look: Look, frame: _Frame, red: int, white: int, small: int
+    rng: np.random.Generator, look: Look, frame: Frame, red: int, white: int, small: int
 ) -> SyntheticField:
     """Place, paint and photograph the cells."""
-    bodies = _place(rng, look, frame, red, white, small)
-    _press(rng, bodies)
+    bodies = place(rng, look, frame, red, white, small)
+    press(rng, bodies)
     density = np.zeros((frame.height, frame.width, 3), dtype=np.float32)
     painters = {"RBC": paint_red_cell, "WBC": paint_white_cell, "PLT": paint_platelet}
     for code, painter in painters.items():
@@ -333,7 +164,7 @@ def _draw(
     return SyntheticField(_photograph(rng, density, look, frame), marks, counts)
 
 
-def _photograph(rng: np.random.Generator, density: Array, look: Look, frame: _Frame) -> Image.Image:
+def _photograph(rng: np.random.Generator, density: Array, look: Look, frame: Frame) -> Image.Image:
     """Light the slide, blur by the optics, add the sensor's noise; 8-bit RGB."""
     shape = (frame.height, frame.width)
     plasma = smooth_noise(rng, shape, 1.5 * frame.cell_px)

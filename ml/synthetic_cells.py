@@ -271,7 +271,7 @@ def _granules(rng: np.random.Generator, shape: tuple[int, int], size: float, low
     """Round grains of about `size` pixels, 0..1: the peaks of two noises, so no worms form."""
     first = smooth_noise(rng, shape, max(1.4, size))
     second = smooth_noise(rng, shape, max(1.4, size))
-    return ramp(low, low + 1.1, np.maximum(first, second) - 0.6)
+    return ramp(low + 0.6, low + 1.7, np.maximum(first, second))
 
 
 def paint_white_cell(
