@@ -39,7 +39,7 @@ STAINS: dict[str, Stain] = {
     "may-gruenwald-giemsa": Stain(
         background=(252, 228, 204),
         background_cold=(229, 228, 237),
-        red=(0.26, 0.38, 0.23),
+        red=(0.245, 0.38, 0.24),
         nucleus=(1.12, 1.78, 0.48),
         pink=(0.15, 0.30, 0.12),
         blue=(0.58, 0.52, 0.14),
