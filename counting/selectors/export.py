@@ -1,0 +1,130 @@
+"""The counts of a study as CSV: a row for each field and cell type, then the slide's totals."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from counting.models import Study
+
+from .fields import FieldView, view_fields
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+COLUMNS = (
+    "level",
+    "slide",
+    "held_out",
+    "field_id",
+    "field",
+    "sha256",
+    "cell_type",
+    "count",
+    "basis",
+    "reader",
+    "method",
+    "revision",
+    "submitted_at",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "model_version",
+    "novelty",
+    "prediction_shown",
+    "fields",
+    "notice",
+)
+NOTICE = "For research use only. Not for use in diagnostic procedures."
+
+
+class _Echo:
+    """A file that hands back what is written, so that rows can be streamed."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def counts_csv(study: Study, user: User) -> Iterator[str]:
+    """Yield the lines of the study's counts, as `user` may see them."""
+    writer = csv.DictWriter(_Echo(), COLUMNS)
+    yield ",".join(COLUMNS) + "\r\n"
+    codes = list(study.cell_types.values_list("code", flat=True))
+    for slide in study.slides.order_by("code"):
+        views = view_fields(list(slide.fields.order_by("pk")), user)
+        for row in (*_field_rows(views, codes), *_totals(views, codes)):
+            row |= {"slide": slide.code, "held_out": int(slide.held_out), "notice": NOTICE}
+            yield writer.writerow({key: _plain(value) for key, value in row.items()})
+
+
+def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
+    for view in views:
+        for code in codes:
+            row = {
+                "level": "field",
+                "field_id": view.field.pk,
+                "field": view.field.name,
+                "sha256": view.field.sha256,
+                "cell_type": code,
+                "fields": 1,
+            }
+            yield row | _counted(view, code) | _predicted(view, code)
+
+
+def _counted(view: FieldView, code: str) -> dict[str, Any]:
+    reference = view.reference
+    if reference is None or code not in reference.counts:
+        return {}
+    readings = [reference.reading, reference.second_reading]
+    known = [reading for reading in readings if reading is not None]
+    shown = reference.reading.shown_prediction
+    return {
+        "count": reference.counts[code],
+        "basis": reference.basis,
+        "reader": " + ".join(reading.reader.get_username() for reading in known),
+        "method": " + ".join(reading.method for reading in known),
+        "revision": " + ".join(str(reading.revision) for reading in known),
+        "submitted_at": known[-1].submitted_at,
+        "prediction_shown": shown.model_version.name if shown else _("none"),
+    }
+
+
+def _predicted(view: FieldView, code: str) -> dict[str, Any]:
+    prediction = view.prediction
+    if prediction is None or code not in prediction.counts:
+        return {}
+    count = prediction.counts[code]
+    return {
+        "predicted": count["value"],
+        "predicted_low": count["low"],
+        "predicted_high": count["high"],
+        "model_version": prediction.model_version.name,
+        "novelty": round(prediction.novelty, 3),
+    }
+
+
+def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the slide's totals: over the fields that are counted, and that are predicted."""
+    for code in codes:
+        counted = [row for view in views if (row := _counted(view, code))]
+        predicted = [row for view in views if (row := _predicted(view, code))]
+        row: dict[str, Any] = {"level": "slide", "cell_type": code, "fields": len(views)}
+        if counted:
+            row["count"] = sum(part["count"] for part in counted)
+            row["basis"] = f"{len(counted)} fields counted"
+            row["reader"] = " + ".join(sorted({part["reader"] for part in counted}))
+        if predicted:
+            row["predicted"] = sum(part["predicted"] for part in predicted)
+            versions = {part["model_version"] for part in predicted}
+            row["model_version"] = " + ".join(sorted(versions))
+        yield row
+
+
+def _plain(value: Any) -> Any:
+    """Keep a spreadsheet from taking a text for a formula (OWASP, CSV injection)."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value

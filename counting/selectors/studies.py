@@ -1,0 +1,47 @@
+"""Reads of studies and slides with their progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from counting.models import Field, ReferenceCount, Slide, Study
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def with_progress(studies: QuerySet[Study]) -> QuerySet[Study]:
+    """Add `slide_count`, `field_count` and `counted_count` to each study."""
+    fields = Field.objects.filter(study=OuterRef("pk")).order_by().values("study")
+    counted = (
+        ReferenceCount.objects.filter(field__study=OuterRef("pk"), superseded_at__isnull=True)
+        .order_by()
+        .values("field__study")
+    )
+    return studies.annotate(
+        slide_count=Count("slides", distinct=True),
+        field_count=Coalesce(Subquery(fields.annotate(n=Count("pk")).values("n")), 0),
+        counted_count=Coalesce(Subquery(counted.annotate(n=Count("pk")).values("n")), 0),
+    )
+
+
+def slides_with_progress(study: Study) -> QuerySet[Slide]:
+    """Return the study's slides with `field_count` and `counted_count`."""
+    return annotate_slides(study.slides.all())
+
+
+def annotate_slides(slides: QuerySet[Slide]) -> QuerySet[Slide]:
+    """Add `field_count` and `counted_count` to each slide."""
+    return slides.annotate(
+        field_count=Count("fields", distinct=True),
+        counted_count=Count(
+            "fields__references",
+            filter=Q(
+                fields__references__isnull=False, fields__references__superseded_at__isnull=True
+            ),
+            distinct=True,
+        ),
+    )
