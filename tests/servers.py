@@ -64,6 +64,7 @@ def take_own_folder(folder: Path) -> None:
     """Give this process (the run itself, or one xdist worker) its own data folder."""
     name = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["DATA_DIR"] = str(folder / name)
+    (folder / name / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise wants to see it
     os.environ["BROKER_PREFIX"] = f"{name}:"
 
 

@@ -155,7 +155,9 @@ STATICFILES_FINDERS = [
 ]
 NPM_ROOT = BASE_DIR / "node_modules"
 # Address below STATIC_URL -> file below NPM_ROOT. Nothing else of node_modules is ever served.
-NPM_FILES: dict[str, str] = {}
+NPM_FILES = {
+    "vendor/openseadragon.min.js": "openseadragon/build/openseadragon/openseadragon.min.js",
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
