@@ -157,10 +157,11 @@ NPM_ROOT = BASE_DIR / "node_modules"
 # Address below STATIC_URL -> file below NPM_ROOT. Nothing else of node_modules is ever served.
 NPM_FILES = {
     "vendor/openseadragon.min.js": "openseadragon/build/openseadragon/openseadragon.min.js",
+    "vendor/openseadragon.min.js.map": "openseadragon/build/openseadragon/openseadragon.min.js.map",
 }
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "labsite.static.StaticStorage"},
 }
 # With an address that carries the file's digest, a browser never has to ask again.
 WHITENOISE_MAX_AGE = 3600
