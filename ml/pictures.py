@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 MAX_BYTES = 64 * 1024 * 1024
@@ -89,7 +89,7 @@ def read(
 def _decode(data: bytes, max_pixels: int) -> Picture:
     try:
         probe = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadPicture(
             "This is not a picture that can be read here, whatever its name says. "
             "Use JPEG, PNG, TIFF, BMP or WebP.",
@@ -116,13 +116,18 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     image.load()
     upright = ImageOps.exif_transpose(image)
-    plain = _to_rgb(upright)
+    plain = to_rgb(upright)
     clean = Image.new("RGB", plain.size)
     clean.paste(plain)
     return Picture(clean, source_format)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return a decoded picture of any mode as 8-bit RGB: deep gray scaled, clear parts white.
+
+    Raises:
+        BadPicture: gray values outside 16 bits.
+    """
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
@@ -139,7 +144,7 @@ def _deep_gray(image: Image.Image) -> Image.Image:
     wide = image if image.mode in ("I", "F") else image.convert("I")
     extrema = wide.getextrema()
     low, high = float(extrema[0]), float(extrema[1])  # type: ignore[arg-type]
-    if image.mode == "F" and 0.0 <= low and high <= 1.0:
+    if image.mode == "F" and low >= 0.0 and high <= 1.0:
         full = 1.0
     elif low < 0 or high >= 2 ** CAMERA_BITS[-1]:
         raise BadPicture(

@@ -13,6 +13,8 @@ from .study import Study
 
 
 class JobState(models.TextChoices):
+    """Where a job is; the last three are for good."""
+
     WAITING = "waiting", _("Waiting")
     RUNNING = "running", _("Running")
     SUCCEEDED = "succeeded", _("Succeeded")
@@ -57,9 +59,7 @@ class PredictionJob(JobRow):
     class Meta:
         ordering = ("id",)
         constraints = (
-            models.UniqueConstraint(
-                fields=("field", "model_version"), name="prediction_job_once"
-            ),
+            models.UniqueConstraint(fields=("field", "model_version"), name="prediction_job_once"),
         )
         indexes = (models.Index(fields=("state", "next_try_at"), name="prediction_job_waiting"),)
 

@@ -20,6 +20,8 @@ class CountingRule(models.TextChoices):
 
 
 class Role(models.TextChoices):
+    """What a member may do."""
+
     READER = "reader", _("Reader")
     REVIEWER = "reviewer", _("Reviewer")
     ADMIN = "admin", _("Admin")

@@ -1,4 +1,4 @@
-"""ApiToken: lets a script act as a user. Only the hash is kept."""
+"""ApiToken lets a script act as a user. Only the hash is kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.db import models
 
 
 class ApiToken(models.Model):
+    """A token of one user."""
+
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
     )

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
-
 def studies_for(user: User | AnonymousUser) -> QuerySet[Study]:
     """Return the studies that `user` is a member of."""
     if not user.is_authenticated:

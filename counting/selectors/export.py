@@ -109,8 +109,8 @@ def _predicted(view: FieldView, code: str) -> dict[str, Any]:
 def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the slide's totals: over the fields that are counted, and that are predicted."""
     for code in codes:
-        counted = [row for view in views if (row := _counted(view, code))]
-        predicted = [row for view in views if (row := _predicted(view, code))]
+        counted = [part for view in views if (part := _counted(view, code))]
+        predicted = [part for view in views if (part := _predicted(view, code))]
         row: dict[str, Any] = {"level": "slide", "cell_type": code, "fields": len(views)}
         if counted:
             row["count"] = sum(part["count"] for part in counted)

@@ -122,9 +122,7 @@ def to_count(study: Study, user: User) -> Iterable[int]:
     return (
         Field.objects.filter(study=study)
         .exclude(
-            Exists(
-                ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True)
-            )
+            Exists(ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True))
         )
         .exclude(
             Exists(

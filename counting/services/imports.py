@@ -145,9 +145,7 @@ def _entries(archive: BinaryIO | File[bytes]) -> list[zipfile.ZipInfo]:
     size = sum(entry.file_size for entry in found)
     packed_size = sum(entry.compress_size for entry in found)
     if size > settings.MAX_ARCHIVE_BYTES or size > MAX_RATIO * max(packed_size, 10_000):
-        raise Refused(
-            _("This archive unpacks to more than is taken at once. Split it."), "archive"
-        )
+        raise Refused(_("This archive unpacks to more than is taken at once. Split it."), "archive")
     return found
 
 

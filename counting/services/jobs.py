@@ -105,9 +105,7 @@ def give_back(job: JobRow, **changes: Any) -> bool:
 
 def cancelled(job: JobRow, **changes: Any) -> bool:
     """End the job because its owner said so."""
-    return bool(
-        _ours(job).update(state=JobState.CANCELLED, finished_at=timezone.now(), **changes)
-    )
+    return bool(_ours(job).update(state=JobState.CANCELLED, finished_at=timezone.now(), **changes))
 
 
 def ask_to_cancel(job: JobRow) -> bool:
@@ -122,9 +120,7 @@ def ask_to_cancel(job: JobRow) -> bool:
 
 
 def _ours(job: JobRow) -> Any:
-    return type(job)._default_manager.filter(
-        pk=job.pk, token=job.token, state=JobState.RUNNING
-    )
+    return type(job)._default_manager.filter(pk=job.pk, token=job.token, state=JobState.RUNNING)
 
 
 def ring(task: Task[Any, Any], job_id: int, table: type[JobRow]) -> bool:

@@ -72,14 +72,12 @@ def request(*, fields: Sequence[Field], version: ModelVersion | None = None) -> 
 def request_for_uncounted(*, study: Study, version: ModelVersion) -> int:
     """Ask for the prediction by `version` of each field that has no reference count."""
     # Jobs for the model before would only be thrown away.
-    PredictionJob.objects.filter(
-        field__study=study, state=JobState.WAITING
-    ).exclude(model_version=version).update(
-        state=JobState.CANCELLED, finished_at=timezone.now()
+    PredictionJob.objects.filter(field__study=study, state=JobState.WAITING).exclude(
+        model_version=version
+    ).update(state=JobState.CANCELLED, finished_at=timezone.now())
+    counted = ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True).values(
+        "field"
     )
-    counted = ReferenceCount.objects.filter(
-        field__study=study, superseded_at__isnull=True
-    ).values("field")
     return request(fields=list(study.fields.exclude(pk__in=counted)), version=version)
 
 
@@ -154,9 +152,7 @@ def _predict_alone(job: PredictionJob) -> int:
         jobs.fail(job, _("The stored picture is gone. Upload it again."))
     except Exception as error:
         log.exception("Field %s cannot be predicted", job.field_id)
-        jobs.retry_later(
-            job, _("The model failed on this picture: %(error)s") % {"error": error}
-        )
+        jobs.retry_later(job, _("The model failed on this picture: %(error)s") % {"error": error})
     return 0
 
 

@@ -1,9 +1,8 @@
-"""The registry of model versions: bundles in folders named by their digest, one champion a study."""
+"""The registry of model versions: bundles named by their digest, one champion a study."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -46,7 +45,7 @@ def store(bundle: Path) -> str:
         half = target.parent / f".{secrets.token_hex(8)}"
         shutil.copytree(bundle, half)
         try:
-            os.rename(half, target)
+            half.rename(target)
         except OSError:
             # Another process stored the same bundle in between; theirs is as good.
             shutil.rmtree(half)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from counting.errors import Conflict, Refused
+from counting.errors import Conflict
 from counting.models import FieldChoice, Slide, Study
 
 from . import audit
+from .checks import check
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -49,10 +49,7 @@ def create_slide(
         held_out=is_held_out(study.salt, study.slides.count()),
         created_by=actor,
     )
-    try:
-        slide.full_clean(validate_constraints=False)
-    except ValidationError as error:
-        raise Refused(_sentences(error), "invalid") from None
+    check(slide)
     same = study.slides.filter(code=slide.code).first()
     if same is not None:
         raise Conflict(
@@ -87,11 +84,3 @@ def is_blind(salt: str, digest: str, share: float) -> bool:
     """Tell whether a field is counted blind: a fixed draw by its picture's digest."""
     drawn = sha256(f"{salt}:blind:{digest}".encode()).digest()
     return int.from_bytes(drawn[:4], "big") / 2**32 < share
-
-
-def _sentences(error: ValidationError) -> str:
-    parts = []
-    for name, messages in error.message_dict.items():
-        label = "" if name == "__all__" else str(Slide._meta.get_field(name).verbose_name)
-        parts.append(f"{label.capitalize()}: {' '.join(messages)}")
-    return " ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from counting.errors import Conflict, Refused
 from counting.models import CellType, Invitation, Membership, Role, Study
 
 from . import audit, registry
+from .checks import check
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -52,7 +53,7 @@ def create_study(*, name: str, actor: User, **options: Any) -> Study:
     if not actor.is_staff:
         raise Refused(_("Only an admin of this server can make a study. Ask one."), "not_staff")
     study = Study(name=name.strip(), created_by=actor, **_known(options))
-    _check(study)
+    check(study)
     study.save()
     for position, cell_type in enumerate(FIRST_CELL_TYPES):
         CellType.objects.create(study=study, position=position, **cell_type)
@@ -75,7 +76,7 @@ def update_study(*, study: Study, actor: User, **changes: Any) -> Study:
     old = _settings(study)
     for name, value in _known(changes).items():
         setattr(study, name, value.strip() if isinstance(value, str) else value)
-    _check(study)
+    check(study)
     study.save()
     if old != _settings(study):
         audit.record(
@@ -121,7 +122,7 @@ def set_cell_types(*, study: Study, actor: User, cell_types: Sequence[Mapping[st
     for number, row in enumerate(rows.values()):
         CellType.objects.filter(pk=row.pk).update(key=f"{number}" if number < 10 else "-")
     for row in rows.values():
-        _check(row)
+        check(row)
         row.save()
     new = [_cell_type(row) for row in rows.values()]
     if old != new:
@@ -227,7 +228,7 @@ def invite(*, study: Study, actor: User, role: str, email: str = "") -> tuple[In
         invited_by=actor,
         expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
     )
-    _check(invitation, exclude=("accepted_by", "accepted_at"))
+    check(invitation, exclude=("accepted_by", "accepted_at"))
     invitation.save()
     audit.record(
         actor=actor,
@@ -287,6 +288,12 @@ def accept_invitation(
     return user
 
 
+def export_counts(*, study: Study, actor: User, lines: Iterator[str]) -> Iterator[str]:
+    """Note the export in the audit trail and hand on its lines."""
+    audit.record(actor=actor, action="counts.export", target=study, study_id=study.pk)
+    return lines
+
+
 def create_account(*, username: str, password: str) -> User:
     """Make an account.
 
@@ -331,30 +338,11 @@ def _cell_type(row: CellType) -> dict[str, str]:
 
 def _role(role: str) -> str:
     if role not in Role.values:
-        raise Refused(
-            _("A role is one of: %(roles)s.") % {"roles": ", ".join(Role.values)}, "role"
-        )
+        raise Refused(_("A role is one of: %(roles)s.") % {"roles": ", ".join(Role.values)}, "role")
     return role
 
 
 def _keep_an_admin(membership: Membership) -> None:
     others = membership.study.memberships.select_for_update().filter(role=Role.ADMIN)
     if not others.exclude(pk=membership.pk).exists():
-        raise Refused(
-            _("A study needs an admin. Make someone else admin first."), "last_admin"
-        )
-
-
-def _check(row: Any, exclude: tuple[str, ...] = ()) -> None:
-    """Run the model's own validation and refuse with its sentences.
-
-    Django's own messages name neither field nor value, so the field's name goes before each.
-    """
-    try:
-        row.full_clean(exclude=exclude, validate_constraints=False)
-    except ValidationError as error:
-        sentences = []
-        for name, messages in error.message_dict.items():
-            label = row._meta.get_field(name).verbose_name if name != "__all__" else ""
-            sentences.append(f"{str(label).capitalize()}: {' '.join(messages)}")
-        raise Refused(" ".join(sentences), "invalid") from None
+        raise Refused(_("A study needs an admin. Make someone else admin first."), "last_admin")

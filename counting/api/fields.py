@@ -1,0 +1,127 @@
+"""Fields and readings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from counting.errors import Refused
+from counting.models import Field, Prediction
+from counting.selectors import access
+from counting.selectors.fields import next_field, view_field, view_fields
+from counting.services import intake, predictions, readings
+
+from .base import Pages, given, number, signed_in
+from .serializers import (
+    ErrorSerializer,
+    FieldCreatedSerializer,
+    FieldSerializer,
+    FieldUploadSerializer,
+    ReadingRequestSerializer,
+    ReadingSerializer,
+)
+
+
+class FieldsView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("slide", OpenApiTypes.INT, required=True)],
+        responses=FieldSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The fields of a slide, with state, prediction and reference count."""
+        slide_id = number(request, "slide")
+        if slide_id is None:
+            raise Refused(_("Say which slide: /api/v1/fields/?slide=1"), "slide")
+        slide = access.get_slide_for(signed_in(request), slide_id)
+        pages = Pages()
+        page = pages.paginate_queryset(slide.fields.order_by("pk"), request) or []
+        views = view_fields(list(page), signed_in(request))
+        return pages.get_paginated_response(FieldSerializer(views, many=True).data)
+
+    @extend_schema(
+        request=FieldUploadSerializer,
+        responses={201: FieldCreatedSerializer, 400: ErrorSerializer, 409: ErrorSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Upload one picture. Its prediction follows by itself."""
+        data = given(FieldUploadSerializer, request)
+        slide = access.get_slide_for(signed_in(request), data["slide"])
+        image = data["image"]
+        field = intake.add_field(
+            slide=slide, data=image.read(), name=image.name, actor=signed_in(request)
+        )
+        body = FieldSerializer(view_field(field, signed_in(request))).data
+        warning = intake.name_warning(image.name)
+        return Response({**body, "warning": warning}, status=status.HTTP_201_CREATED)
+
+
+class FieldView(APIView):
+    @extend_schema(responses=FieldSerializer)
+    def get(self, request: Request, field_id: int) -> Response:
+        """One field with its prediction, reference count and your own newest reading."""
+        field = access.get_field_for(signed_in(request), field_id)
+        return Response(FieldSerializer(view_field(field, signed_in(request))).data)
+
+
+class PredictView(APIView):
+    @extend_schema(request=None, responses={202: FieldSerializer})
+    def post(self, request: Request, field_id: int) -> Response:
+        """Ask again for a prediction that failed."""
+        field = access.get_field_for(signed_in(request), field_id)
+        predictions.request(fields=[field])
+        body = FieldSerializer(view_field(field, signed_in(request))).data
+        return Response(body, status=status.HTTP_202_ACCEPTED)
+
+
+class ReadingsView(APIView):
+    @extend_schema(request=ReadingRequestSerializer, responses={201: ReadingSerializer})
+    def post(self, request: Request, field_id: int) -> Response:
+        """Save your counts: as your draft, or submitted as a new revision."""
+        user = signed_in(request)
+        field = access.get_field_for(user, field_id)
+        data: Any = request.data
+        if not isinstance(data, dict):
+            raise Refused(_('Send an object like {"counts": {"RBC": 23}}.'), "counts")
+        submit = data.get("submit", True)
+        if not isinstance(submit, bool):
+            raise Refused(_("`submit` is true or false."), "submit")
+        reading = readings.save_reading(
+            field=field,
+            reader=user,
+            counts=data.get("counts"),
+            marks=data.get("marks"),
+            method=data.get("method", "typing"),
+            submit=submit,
+            seconds=data.get("seconds", 0),
+            shown_prediction=_shown(field, data.get("shown_prediction")),
+        )
+        following = None
+        if submit:
+            found = next_field(field.study, user, after=field.pk)
+            if found.field_id is not None:
+                url = reverse("field", args=[found.field_id])
+                following = {"field": found.field_id, "url": url, "remaining": found.remaining}
+        body = ReadingSerializer(reading, context={"next": following}).data
+        return Response(body, status=status.HTTP_201_CREATED)
+
+
+def _shown(field: Field, version_id: object) -> Prediction | None:
+    if version_id is None:
+        return None
+    found = None
+    if isinstance(version_id, int):
+        found = Prediction.objects.filter(field=field, model_version_id=version_id).first()
+    if found is None:
+        raise Refused(_("No such prediction was made for this field."), "shown_prediction")
+    return found

@@ -1,0 +1,371 @@
+"""What goes in and out of the API; the OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from counting.models import (
+    CellType,
+    CountingRule,
+    FieldChoice,
+    ImportJob,
+    Membership,
+    ModelVersion,
+    Prediction,
+    Reading,
+    Role,
+    Slide,
+    Study,
+    TrainingRun,
+)
+
+if TYPE_CHECKING:
+    from counting.selectors.fields import FieldView
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    existing = serializers.IntegerField(required=False, allow_null=True)
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField()
+
+
+class CellTypeSerializer(serializers.ModelSerializer[CellType]):
+    class Meta:
+        model = CellType
+        fields = ("code", "name", "color", "key", "position")
+
+
+class ChampionSerializer(serializers.ModelSerializer[ModelVersion]):
+    name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = ("id", "number", "name")
+
+
+class StudySerializer(serializers.ModelSerializer[Study]):
+    """A study with its progress; `role` is the asker's own."""
+
+    cell_types = CellTypeSerializer(many=True)
+    champion = serializers.SerializerMethodField()
+    role = serializers.SerializerMethodField()
+    slides = serializers.IntegerField(source="slide_count")
+    fields_ = serializers.IntegerField(source="field_count")
+    counted = serializers.IntegerField(source="counted_count")
+
+    class Meta:
+        model = Study
+        fields = (
+            "id",
+            "name",
+            "counting_rule",
+            "cell_types",
+            "role",
+            "readers_per_field",
+            "agreement_tolerance",
+            "blind_share",
+            "retrain_after",
+            "champion",
+            "slides",
+            "fields_",
+            "counted",
+            "created_at",
+        )
+
+    def to_representation(self, instance: Study) -> dict[str, Any]:
+        data = super().to_representation(instance)
+        # `fields` is taken by the serializer itself.
+        data["fields"] = data.pop("fields_")
+        return data
+
+    @extend_schema_field(ChampionSerializer(allow_null=True))
+    def get_champion(self, study: Study) -> Any:
+        version = next(
+            (row for row in study.model_versions.all() if row.state == row.State.CHAMPION), None
+        )
+        return ChampionSerializer(version).data if version else None
+
+    @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
+    def get_role(self, study: Study) -> str | None:
+        user = self.context["request"].user
+        return next((row.role for row in study.memberships.all() if row.user_id == user.pk), None)
+
+
+class CellTypeChangeSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField(required=False)
+    color = serializers.CharField(required=False)
+    key = serializers.CharField(required=False)
+
+
+class StudyChangeSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, required=False)
+    counting_rule = serializers.ChoiceField(choices=CountingRule.choices, required=False)
+    readers_per_field = serializers.IntegerField(required=False)
+    agreement_tolerance = serializers.FloatField(required=False)
+    blind_share = serializers.FloatField(required=False)
+    retrain_after = serializers.IntegerField(required=False, allow_null=True)
+    cell_types = CellTypeChangeSerializer(many=True, required=False)
+
+
+class StudyCreateSerializer(StudyChangeSerializer):
+    name = serializers.CharField(max_length=120)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    username = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "username", "role", "created_at")
+
+
+class MemberAddSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.READER)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationRequestSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.READER)
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+
+
+class InvitationSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    url = serializers.URLField()
+    role = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class SlideSerializer(serializers.ModelSerializer[Slide]):
+    fields_ = serializers.IntegerField(source="field_count")
+    counted = serializers.IntegerField(source="counted_count")
+
+    class Meta:
+        model = Slide
+        fields = (
+            "id",
+            "study",
+            "code",
+            "stain",
+            "objective",
+            "microns_per_pixel",
+            "field_choice",
+            "held_out",
+            "fields_",
+            "counted",
+            "created_at",
+        )
+
+    def to_representation(self, instance: Slide) -> dict[str, Any]:
+        data = super().to_representation(instance)
+        data["fields"] = data.pop("fields_")
+        return data
+
+
+class SlideCreateSerializer(serializers.Serializer[Any]):
+    study = serializers.IntegerField()
+    code = serializers.CharField(max_length=60)
+    stain = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    objective = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    microns_per_pixel = serializers.FloatField(required=False, allow_null=True)
+    field_choice = serializers.ChoiceField(choices=FieldChoice.choices, required=False)
+
+
+class MarkSerializer(serializers.Serializer[Any]):
+    cell_type = serializers.CharField()
+    x = serializers.FloatField()
+    y = serializers.FloatField()
+
+
+class PredictedCountSerializer(serializers.Serializer[Any]):
+    value = serializers.IntegerField()
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
+    raw = serializers.FloatField(required=False)
+
+
+class PredictionSerializer(serializers.ModelSerializer[Prediction]):
+    model_name = serializers.CharField(source="model_version.name")
+    counts = serializers.DictField(child=PredictedCountSerializer())
+    marks = MarkSerializer(many=True)
+
+    class Meta:
+        model = Prediction
+        fields = ("model_version", "model_name", "counts", "novelty", "novel", "marks")
+
+
+class MyReadingSerializer(serializers.ModelSerializer[Reading]):
+    counts = serializers.DictField(child=serializers.IntegerField())
+    marks = MarkSerializer(many=True)
+
+    class Meta:
+        model = Reading
+        fields = ("revision", "state", "counts", "marks", "method", "seconds", "updated_at")
+
+
+class FieldSerializer(serializers.Serializer["FieldView"]):
+    """A field as the asker may see it."""
+
+    id = serializers.IntegerField(source="field.pk")
+    slide = serializers.IntegerField(source="field.slide_id")
+    study = serializers.IntegerField(source="field.study_id")
+    name = serializers.CharField(source="field.name")
+    sha256 = serializers.CharField(source="field.sha256")
+    width = serializers.IntegerField(source="field.width")
+    height = serializers.IntegerField(source="field.height")
+    image = serializers.SerializerMethodField()
+    thumbnail = serializers.SerializerMethodField()
+    blind = serializers.BooleanField(source="field.blind")
+    state = serializers.ChoiceField(
+        choices=("waiting", "predicting", "predicted", "failed", "counted")
+    )
+    error = serializers.CharField()
+    prediction = PredictionSerializer(allow_null=True)
+    prediction_hidden = serializers.BooleanField(source="hidden")
+    reference = serializers.SerializerMethodField()
+    my_reading = MyReadingSerializer(allow_null=True)
+    created_at = serializers.DateTimeField(source="field.created_at")
+
+    def get_image(self, view: FieldView) -> str:
+        return reverse("field-image", args=[view.field.pk])
+
+    def get_thumbnail(self, view: FieldView) -> str:
+        return reverse("field-thumbnail", args=[view.field.pk])
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField(), allow_null=True))
+    def get_reference(self, view: FieldView) -> dict[str, int] | None:
+        return view.reference.counts if view.reference else None
+
+
+class FieldUploadSerializer(serializers.Serializer[Any]):
+    slide = serializers.IntegerField()
+    # Any file: what it really is, is decided by decoding it.
+    image = serializers.FileField(allow_empty_file=True, max_length=None)
+
+
+class FieldCreatedSerializer(FieldSerializer):
+    warning = serializers.CharField()
+
+
+class ReadingRequestSerializer(serializers.Serializer[Any]):
+    """Checked by the service, which words its own refusals; here for the OpenAPI document."""
+
+    counts = serializers.DictField(child=serializers.IntegerField(min_value=0))
+    marks = MarkSerializer(many=True, required=False)
+    method = serializers.CharField(required=False, default="typing")
+    submit = serializers.BooleanField(required=False, default=True)
+    seconds = serializers.IntegerField(required=False)
+    shown_prediction = serializers.IntegerField(
+        required=False, allow_null=True, help_text="id of the model version whose counts were shown"
+    )
+
+
+class NextSerializer(serializers.Serializer[Any]):
+    field = serializers.IntegerField(allow_null=True)
+    url = serializers.CharField(allow_null=True)
+    remaining = serializers.IntegerField()
+
+
+class ReadingSerializer(serializers.ModelSerializer[Reading]):
+    counts = serializers.DictField(child=serializers.IntegerField())
+    next = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Reading
+        fields = ("id", "field", "revision", "state", "counts", "method", "next")
+
+    @extend_schema_field(NextSerializer(allow_null=True))
+    def get_next(self, reading: Reading) -> Any:
+        return self.context.get("next")
+
+
+class ImportSerializer(serializers.ModelSerializer[ImportJob]):
+    class Meta:
+        model = ImportJob
+        fields = ("id", "slide", "name", "state", "progress", "total", "done", "results", "error")
+
+
+class ImportRequestSerializer(serializers.Serializer[Any]):
+    archive = serializers.FileField(allow_empty_file=True)
+
+
+class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
+    name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "id",
+            "study",
+            "number",
+            "name",
+            "state",
+            "sha256",
+            "parent",
+            "data_hash",
+            "metrics",
+            "created_at",
+            "promoted_at",
+        )
+
+
+class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+    class Meta:
+        model = TrainingRun
+        fields = (
+            "id",
+            "study",
+            "state",
+            "trigger",
+            "progress",
+            "step",
+            "log",
+            "verdict",
+            "promoted",
+            "metrics",
+            "error",
+            "champion",
+            "candidate",
+            "reference_counts",
+            "cancel_requested",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+
+
+class PartHealthSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    detail = serializers.CharField()
+
+
+class WorkerHealthSerializer(PartHealthSerializer):
+    name = serializers.CharField()
+    role = serializers.CharField()
+    seen_seconds_ago = serializers.FloatField(allow_null=True)
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    database = PartHealthSerializer()
+    broker = PartHealthSerializer()
+    workers = WorkerHealthSerializer(many=True)
+    message = serializers.CharField()

@@ -1,0 +1,88 @@
+"""Slides, and archives unpacked into them."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from counting.models import Slide
+from counting.selectors import access
+from counting.selectors.studies import annotate_slides
+from counting.services import imports, slides
+
+from .base import given, number, page_of, signed_in
+from .serializers import (
+    ImportRequestSerializer,
+    ImportSerializer,
+    SlideCreateSerializer,
+    SlideSerializer,
+)
+
+
+class SlidesView(APIView):
+    @extend_schema(
+        parameters=[OpenApiParameter("study", OpenApiTypes.INT)],
+        responses=SlideSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The slides of a study, or of all your studies."""
+        user = signed_in(request)
+        rows = Slide.objects.filter(study__in=access.studies_for(user))
+        study_id = number(request, "study")
+        if study_id is not None:
+            rows = rows.filter(study=access.get_study_for(user, study_id))
+        return page_of(annotate_slides(rows), request, SlideSerializer)
+
+    @extend_schema(request=SlideCreateSerializer, responses={201: SlideSerializer})
+    def post(self, request: Request) -> Response:
+        """Make a slide. Whether it is held out is decided here, once."""
+        data = given(SlideCreateSerializer, request)
+        study = access.get_study_for(signed_in(request), data.pop("study"))
+        slide = slides.create_slide(study=study, actor=signed_in(request), **data)
+        whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
+        return Response(SlideSerializer(whole).data, status=status.HTTP_201_CREATED)
+
+
+class SlideView(APIView):
+    @extend_schema(responses=SlideSerializer)
+    def get(self, request: Request, slide_id: int) -> Response:
+        """One slide with its progress."""
+        slide = access.get_slide_for(signed_in(request), slide_id)
+        whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
+        return Response(SlideSerializer(whole).data)
+
+
+class ImportsView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(request=ImportRequestSerializer, responses={202: ImportSerializer})
+    def post(self, request: Request, slide_id: int) -> Response:
+        """Upload a zip of pictures; a worker takes them in one by one."""
+        slide = access.get_slide_for(signed_in(request), slide_id)
+        archive = given(ImportRequestSerializer, request)["archive"]
+        job = imports.start_import(
+            slide=slide, archive=archive, name=archive.name, actor=signed_in(request)
+        )
+        return Response(ImportSerializer(job).data, status=status.HTTP_202_ACCEPTED)
+
+
+class ImportView(APIView):
+    @extend_schema(responses=ImportSerializer)
+    def get(self, request: Request, import_id: int) -> Response:
+        """Progress of an import, and what became of each file."""
+        return Response(ImportSerializer(access.get_import_for(signed_in(request), import_id)).data)
+
+
+class ImportCancelView(APIView):
+    @extend_schema(request=None, responses=ImportSerializer)
+    def post(self, request: Request, import_id: int) -> Response:
+        """Stop an import; what came in stays."""
+        job = access.get_import_for(signed_in(request), import_id)
+        return Response(
+            ImportSerializer(imports.cancel_import(job=job, actor=signed_in(request))).data
+        )
