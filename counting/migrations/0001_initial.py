@@ -535,7 +535,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "salt",
-                    models.CharField(default=secrets.token_hex, editable=False, max_length=32),
+                    models.CharField(default=secrets.token_hex, editable=False, max_length=64),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (

@@ -63,7 +63,7 @@ class Study(models.Model):
         help_text=_("Empty: only on the schedule and when an admin says so."),
     )
     # Random, so that hold-out and blind choices cannot be worked out from names alone.
-    salt = models.CharField(max_length=32, default=secrets.token_hex, editable=False)
+    salt = models.CharField(max_length=64, default=secrets.token_hex, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="studies_made"
     )
