@@ -56,7 +56,12 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         told = io.StringIO()
-        call_command("setup_lab", stdout=told)
+        try:
+            call_command("setup_lab", stdout=told)
+        except BaseException:
+            # It may have told a first password, which it never tells twice.
+            self.stdout.write(told.getvalue())
+            raise
         return told.getvalue()
 
     def become_supervisor(
