@@ -1,0 +1,94 @@
+/**
+ * Fields from the server: the one on the screen, and the next one before it is asked for.
+ *
+ * @typedef {{id: number, slide: number, study: number, name: string, state: string, error: string,
+ *   width: number, height: number, image: string, blind: boolean, prediction_hidden: boolean,
+ *   prediction: import("./tally.js").Prediction | null, reference: Record<string, number> | null,
+ *   my_reading: {revision: number, state: string, counts: Record<string, number>,
+ *     marks: import("./tally.js").Mark[], method: string, seconds: number} | null}} Field
+ */
+import { api } from "../lib/api.js";
+
+/** Where the way back begins is kept for this tab, so that it survives loading the page anew. */
+const TRAIL = "hematally:trail:";
+const LONGEST_TRAIL = 500;
+
+export class Fields {
+  /** @param {string} studyId */
+  constructor(studyId) {
+    this.studyId = studyId;
+    /** @type {Map<number, Promise<Field>>} */
+    this.ahead = new Map();
+    /** @type {Map<number, Promise<string>>} */
+    this.slideCodes = new Map();
+  }
+
+  /** @param {number} id @returns {Promise<Field>} */
+  async get(id) {
+    const early = this.ahead.get(id);
+    this.ahead.delete(id);
+    if (early) {
+      try {
+        return await early;
+      } catch {
+        // Asked for too early, or the network was away: ask again.
+      }
+    }
+    return api(`fields/${id}/`);
+  }
+
+  /** @param {number} id @returns {Promise<Field>} as it is now */
+  refresh(id) {
+    return api(`fields/${id}/`);
+  }
+
+  /** @param {number} slideId @returns {Promise<string>} */
+  slideCode(slideId) {
+    let code = this.slideCodes.get(slideId);
+    if (!code) {
+      code = api(`slides/${slideId}/`).then((slide) => slide.code);
+      code.catch(() => this.slideCodes.delete(slideId));
+      this.slideCodes.set(slideId, code);
+    }
+    return code;
+  }
+
+  /**
+   * What comes after a field; its data and picture are fetched ahead.
+   * @param {number} after
+   * @returns {Promise<{field: number | null, remaining: number}>}
+   */
+  async next(after) {
+    const next = await api(`studies/${this.studyId}/next/?after=${after}`);
+    if (next.field !== null && !this.ahead.has(next.field)) {
+      const field = api(`fields/${next.field}/`);
+      this.ahead.set(next.field, field);
+      field.then(
+        (found) => {
+          new Image().src = found.image;
+        },
+        () => this.ahead.delete(next.field),
+      );
+    }
+    return next;
+  }
+
+  /** @returns {number[]} the fields gone through in this tab, oldest first */
+  get trail() {
+    try {
+      const value = JSON.parse(sessionStorage.getItem(TRAIL + this.studyId) ?? "[]");
+      return Array.isArray(value) ? value.filter(Number.isInteger) : [];
+    } catch {
+      return [];
+    }
+  }
+
+  /** @param {number[]} trail */
+  keepTrail(trail) {
+    try {
+      sessionStorage.setItem(TRAIL + this.studyId, JSON.stringify(trail.slice(-LONGEST_TRAIL)));
+    } catch {
+      // Without storage the way back ends with this page.
+    }
+  }
+}

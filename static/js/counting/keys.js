@@ -1,0 +1,61 @@
+/** Keys of the counting screen. They are shown with `?` and work wherever the focus is. */
+
+/**
+ * What a key press means here, or null when it is not ours.
+ * @param {KeyboardEvent} event
+ * @param {{keys: Map<string, string>, typing: boolean, dialog: boolean, button: boolean}} where
+ *   tally keys by cell type; whether the focus is in a number, a dialog is open, a button has focus
+ * @returns {{name: string, code?: string} | null}
+ */
+export function meaning(event, { keys, typing, dialog, button }) {
+  if (event.isComposing || event.altKey) return null;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.ctrlKey || event.metaKey) {
+    if (key === "z") return { name: event.shiftKey ? "redo" : "undo" };
+    if (key === "y") return { name: "redo" };
+    return null;
+  }
+  if (key === "Escape") return { name: "escape" };
+  if (dialog) return null;
+  if (typing) {
+    // In a number, digits and editing keys are the number's own.
+    if (/^\d$/.test(key) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
+    if (key === "ArrowLeft" || key === "ArrowRight") return null;
+  }
+  // A focused button answers to Enter itself only when the reader went there with Tab.
+  if (key === "Enter") return button ? null : { name: "submit" };
+  const code = keys.get(key) ?? keys.get(digitOf(event));
+  if (code) return { name: event.shiftKey ? "subtract" : "add", code };
+  return NAMED[key] ? { name: NAMED[key] } : null;
+}
+
+/** Shift and a digit gives a sign that differs from keyboard to keyboard. */
+function digitOf(event) {
+  return event.shiftKey && /^Digit\d$/.test(event.code) ? event.code.slice(5) : "";
+}
+
+/** @type {Record<string, string>} */
+const NAMED = {
+  "-": "subtract",
+  "+": "add",
+  "=": "add",
+  a: "accept",
+  b: "previous",
+  Backspace: "previous",
+  m: "marks",
+  n: "number",
+  0: "zero",
+  "?": "help",
+  PageUp: "zoom-in",
+  PageDown: "zoom-out",
+  Home: "fit",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+};
+
+/** Keys that may be held down; a tally key that is held would count a cell many times. */
+export const MAY_REPEAT = new Set([
+  "zoom-in", "zoom-out", "left", "right", "up", "down", "undo", "redo",
+]);

@@ -1,0 +1,138 @@
+/**
+ * The side of the counting screen: a row for each cell type, notices, and what was saved.
+ * Shows what it is told and reports what is pressed; decides nothing.
+ */
+import { all, one, say } from "../lib/dom.js";
+import { fill, gettext } from "../lib/i18n.js";
+
+/**
+ * @typedef {{code: string, name: string, key: string, color: string, position: number}} CellType
+ * @typedef {import("./tally.js").Prediction} Prediction
+ * @typedef {import("./tally.js").Tally} Tally
+ */
+
+export class Panel {
+  /**
+   * @param {{activate: (code: string) => void, add: (code: string, by: number) => void,
+   *   type: (code: string, number: number | null) => void, typed: () => void,
+   *   take: (code: string) => void}} actions
+   */
+  constructor(actions) {
+    this.actions = actions;
+    /** @type {CellType[]} */
+    this.types = [];
+    /** @type {Map<string, HTMLElement>} */
+    this.rows = new Map();
+    for (const row of all("[data-type]")) this.#row(row);
+  }
+
+  /** @param {HTMLElement} row */
+  #row(row) {
+    const { type: code = "", name = "", key = "", color = "", position = "0" } = row.dataset;
+    this.types.push({ code, name, key, color, position: Number(position) });
+    this.rows.set(code, row);
+    one("[data-activate]", row).addEventListener("click", () => this.actions.activate(code));
+    one("[data-add]", row).addEventListener("click", () => this.actions.add(code, 1));
+    one("[data-subtract]", row).addEventListener("click", () => this.actions.add(code, -1));
+    one("[data-take]", row).addEventListener("click", () => this.actions.take(code));
+    const input = this.input(code);
+    input.addEventListener("focus", () => {
+      this.actions.activate(code);
+      input.select();
+    });
+    input.addEventListener("input", () => {
+      const digits = input.value.replace(/\D/g, "").slice(0, 5);
+      if (digits !== input.value) input.value = digits;
+      this.actions.type(code, digits === "" ? null : Number(digits));
+    });
+    input.addEventListener("blur", () => this.actions.typed());
+  }
+
+  /** @param {string} code @returns {HTMLInputElement} */
+  input(code) {
+    return /** @type {HTMLInputElement} */ (
+      one("[data-number]", /** @type {HTMLElement} */ (this.rows.get(code)))
+    );
+  }
+
+  /** @param {Tally} tally @param {string} active */
+  showCounts(tally, active) {
+    for (const { code, name } of this.types) {
+      const row = /** @type {HTMLElement} */ (this.rows.get(code));
+      const input = this.input(code);
+      const touched = tally.touched(code);
+      const text = touched ? String(tally.number(code)) : "";
+      if (input.value !== text) input.value = text;
+      row.classList.toggle("is-touched", touched);
+      row.classList.toggle("is-active", code === active);
+      one("[data-activate]", row).setAttribute("aria-pressed", String(code === active));
+      one("[data-suggestion]", row).classList.toggle("is-settled", touched);
+      const note = one("[data-note]", row);
+      const apart = tally.numberOnly(code);
+      note.hidden = !apart;
+      if (apart) {
+        const words = gettext("%(name)s: number only. %(number)s counted, %(marks)s marked.");
+        say(one("[data-note-text]", note), fill(words, {
+          name, number: tally.number(code), marks: tally.marked(code),
+        }));
+      }
+    }
+    one("[data-undo]").toggleAttribute("disabled", tally.past.length === 0);
+    one("[data-redo]").toggleAttribute("disabled", tally.future.length === 0);
+  }
+
+  /** @param {Prediction | null} prediction @param {string} otherwise said while there is none */
+  showSuggestions(prediction, otherwise) {
+    for (const { code, name } of this.types) {
+      const row = /** @type {HTMLElement} */ (this.rows.get(code));
+      const count = prediction?.counts[code];
+      const take = one("[data-take]", row);
+      const wait = one("[data-no-suggestion]", row);
+      take.hidden = !count;
+      wait.hidden = Boolean(count);
+      say(wait, prediction ? gettext("no suggestion for this type") : otherwise);
+      if (!count) continue;
+      say(one("[data-suggested]", take), String(count.value));
+      say(one("[data-interval]", take), `(${count.low}–${count.high})`);
+      const words = gettext("%(name)s: take the suggestion %(value)s, between %(low)s and %(high)s");
+      take.setAttribute("aria-label", fill(words, { ...count, name }));
+    }
+    one("[data-accept]").toggleAttribute("disabled", !prediction);
+  }
+
+  /** A short flash: seen from the corner of the eye. @param {string} code */
+  flash(code) {
+    const row = this.rows.get(code);
+    if (!row) return;
+    row.classList.remove("is-flashing");
+    void row.offsetWidth; // lets the animation start anew
+    row.classList.add("is-flashing");
+  }
+
+  /** @param {string} name of a notice in the page @param {boolean} shown @param {string} [words] */
+  notice(name, shown, words) {
+    const notice = one(`[data-notice="${name}"]`);
+    notice.hidden = !shown;
+    if (words !== undefined) say(one("[data-words]", notice), words);
+  }
+
+  /** @param {"saved" | "saving" | "waiting" | "refused" | "none" | "submitted"} state */
+  saved(state) {
+    const words = {
+      none: gettext("Nothing to save yet"),
+      saving: gettext("Saving…"),
+      saved: gettext("Draft saved"),
+      submitted: gettext("Submitted"),
+      waiting: gettext("Not saved on the server yet"),
+      refused: gettext("Not saved"),
+    };
+    const element = one("[data-saved]");
+    say(element, words[state]);
+    element.dataset.state = state;
+  }
+
+  /** For screen readers, without stealing the focus. @param {string} words */
+  announce(words) {
+    say(one("[data-announce]"), words);
+  }
+}

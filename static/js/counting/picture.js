@@ -1,0 +1,262 @@
+/**
+ * The picture: OpenSeadragon for zoom and pan, one canvas above it for all marks, and taps turned
+ * into places in pixels of the picture.
+ *
+ * @typedef {import("./tally.js").Mark} Mark
+ * @typedef {{shape: string, color: string}} Look
+ */
+import { outline } from "../lib/shapes.js";
+
+/** How near a tap must be to a mark to mean it, in CSS pixels: finger and mouse. */
+const REACH = { touch: 22, mouse: 12 };
+const SETTINGS = {
+  drawer: "canvas",
+  showNavigationControl: false,
+  crossOriginPolicy: false,
+  animationTime: 0.35,
+  springStiffness: 9,
+  visibilityRatio: 0.7,
+  constrainDuringPan: true,
+  minZoomImageRatio: 0.9,
+  maxZoomPixelRatio: 8,
+  zoomPerScroll: 1.25,
+  preserveImageSizeOnResize: true,
+};
+const GESTURES = {
+  clickToZoom: false,
+  dblClickToZoom: false,
+  dblClickDragToZoom: false,
+  pinchToZoom: true,
+  scrollToZoom: true,
+  flickEnabled: false,
+};
+
+export class Picture {
+  /**
+   * @param {HTMLElement} element
+   * @param {Record<string, Look>} looks by cell type
+   * @param {string} label what a screen reader says of the picture
+   */
+  constructor(element, looks, label) {
+    this.element = element;
+    this.looks = looks;
+    /** @type {readonly Mark[]} */
+    this.marks = [];
+    /** @type {readonly Mark[]} */
+    this.suggested = [];
+    /** @type {Set<string>} types whose marks do not add up to the number */
+    this.faded = new Set();
+    this.visible = true;
+    this.width = 1;
+    this.height = 1;
+    /** @type {{index: number, x: number, y: number} | null} */
+    this.moving = null;
+    /** @type {(x: number, y: number, hit: number, hint: number) => void} */
+    this.onTap = () => {};
+    /** @type {(index: number, x: number, y: number) => void} */
+    this.onMove = () => {};
+
+    const gestures = ["Mouse", "Touch", "Pen", "Unknown"].map((kind) => [
+      `gestureSettings${kind}`,
+      GESTURES,
+    ]);
+    this.viewer = new globalThis.OpenSeadragon.Viewer({
+      element,
+      ...SETTINGS,
+      ...Object.fromEntries(gestures),
+    });
+    // Keys are ours: OpenSeadragon's own would clash with the tally keys.
+    this.viewer.innerTracker.keyHandler = null;
+    this.viewer.innerTracker.keyDownHandler = null;
+    this.viewer.canvas.setAttribute("role", "img");
+    this.viewer.canvas.setAttribute("aria-label", label);
+
+    this.canvas = document.createElement("canvas");
+    this.canvas.className = "marks";
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.viewer.container.append(this.canvas);
+    this.#listen();
+  }
+
+  #listen() {
+    const viewer = this.viewer;
+    for (const name of ["update-viewport", "resize", "open"]) {
+      viewer.addHandler(name, () => this.draw());
+    }
+    new ResizeObserver(() => this.draw()).observe(this.element);
+    viewer.addHandler("canvas-press", (event) => {
+      const index = this.visible ? this.#nearest(this.marks, event.position, REACH.mouse) : -1;
+      this.moving = index < 0 ? null : { index, ...this.marks[index] };
+    });
+    viewer.addHandler("canvas-drag", (event) => {
+      if (!this.moving) return;
+      event.preventDefaultAction = true;
+      Object.assign(this.moving, this.#inside(this.#toPicture(event.position)));
+      this.draw();
+    });
+    viewer.addHandler("canvas-drag-end", (event) => {
+      if (!this.moving) return;
+      event.preventDefaultAction = true;
+      const { index, x, y } = this.moving;
+      this.moving = null;
+      this.onMove(index, x, y);
+    });
+    viewer.addHandler("canvas-release", () => {
+      // A press without a drag is a tap; what was pressed is not moved.
+      queueMicrotask(() => {
+        this.moving = null;
+      });
+    });
+    viewer.addHandler("canvas-click", (event) => {
+      if (!event.quick) return;
+      const place = this.#toPicture(event.position);
+      if (!this.#isInside(place)) return;
+      const reach = event.originalEvent?.pointerType === "touch" ? REACH.touch : REACH.mouse;
+      const hit = this.visible ? this.#nearest(this.marks, event.position, reach) : -1;
+      const hint = this.visible ? this.#nearest(this.suggested, event.position, reach) : -1;
+      this.onTap(place.x, place.y, hit, hint);
+    });
+  }
+
+  /**
+   * Show a picture.
+   * @param {{image: string, width: number, height: number}} field @returns {Promise<void>}
+   */
+  open(field) {
+    this.width = field.width;
+    this.height = field.height;
+    this.marks = [];
+    this.suggested = [];
+    this.moving = null;
+    return new Promise((resolve, reject) => {
+      this.viewer.addOnceHandler("open", () => resolve());
+      this.viewer.addOnceHandler("open-failed", () => reject(new Error("open-failed")));
+      this.viewer.open({ type: "image", url: field.image, buildPyramid: true });
+    });
+  }
+
+  /** @param {number} factor */
+  zoom(factor) {
+    this.viewer.viewport.zoomBy(factor).applyConstraints();
+  }
+
+  /** @param {number} dx @param {number} dy in parts of what is seen */
+  pan(dx, dy) {
+    const seen = this.viewer.viewport.getBounds();
+    const by = new globalThis.OpenSeadragon.Point(dx * seen.width, dy * seen.height);
+    this.viewer.viewport.panBy(by).applyConstraints();
+  }
+
+  fit() {
+    this.viewer.viewport.goHome();
+  }
+
+  #ready() {
+    return this.viewer.isOpen() && this.viewer.world.getItemCount() > 0;
+  }
+
+  /** Scale and offset from pixels of the picture to pixels of the element; it is never turned. */
+  #frame() {
+    const item = this.viewer.world.getItemAt(0);
+    const point = globalThis.OpenSeadragon.Point;
+    const start = item.imageToViewerElementCoordinates(new point(0, 0));
+    const end = item.imageToViewerElementCoordinates(new point(this.width, this.height));
+    return { x: start.x, y: start.y, scale: (end.x - start.x) / this.width };
+  }
+
+  /** @param {{x: number, y: number}} position in the element */
+  #toPicture(position) {
+    if (!this.#ready()) return { x: -1, y: -1 };
+    const frame = this.#frame();
+    return { x: (position.x - frame.x) / frame.scale, y: (position.y - frame.y) / frame.scale };
+  }
+
+  /** @param {{x: number, y: number}} place */
+  #isInside(place) {
+    return place.x >= 0 && place.y >= 0 && place.x <= this.width && place.y <= this.height;
+  }
+
+  /** @param {{x: number, y: number}} place */
+  #inside(place) {
+    const clamp = (value, most) => Math.max(0, Math.min(most, value));
+    return { x: clamp(place.x, this.width), y: clamp(place.y, this.height) };
+  }
+
+  /**
+   * @param {readonly Mark[]} marks @param {{x: number, y: number}} position @param {number} reach
+   * @returns {number} index of the nearest mark within reach, else -1
+   */
+  #nearest(marks, position, reach) {
+    if (!this.#ready()) return -1;
+    const frame = this.#frame();
+    let best = -1;
+    let least = reach;
+    marks.forEach((mark, index) => {
+      const dx = frame.x + mark.x * frame.scale - position.x;
+      const dy = frame.y + mark.y * frame.scale - position.y;
+      const distance = Math.hypot(dx, dy);
+      if (distance <= least) {
+        best = index;
+        least = distance;
+      }
+    });
+    return best;
+  }
+
+  draw() {
+    const ratio = globalThis.devicePixelRatio || 1;
+    const width = Math.round(this.element.clientWidth * ratio);
+    const height = Math.round(this.element.clientHeight * ratio);
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    const context = this.canvas.getContext("2d");
+    if (!context) return;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    if (!this.visible || !this.#ready()) return;
+    const frame = this.#frame();
+    const size = Math.max(5, Math.min(11, 6.5 * Math.sqrt(frame.scale)));
+    /** @param {Mark} mark */
+    const at = (mark) => [frame.x + mark.x * frame.scale, frame.y + mark.y * frame.scale];
+    context.lineJoin = "round";
+    for (const mark of this.suggested) {
+      this.#hollow(context, this.looks[mark.cell_type], at(mark), size * 1.15);
+    }
+    this.marks.forEach((mark, index) => {
+      const moved = this.moving?.index === index ? { ...mark, ...this.moving } : mark;
+      const look = this.looks[mark.cell_type];
+      if (this.faded.has(mark.cell_type)) this.#hollow(context, look, at(moved), size * 0.8);
+      else this.#solid(context, look, at(moved), size);
+    });
+  }
+
+  /** The reader's own. @param {CanvasRenderingContext2D} context */
+  #solid(context, look, [x, y], size) {
+    outline(context, look.shape, x, y, size);
+    context.setLineDash([]);
+    context.lineWidth = 4;
+    context.strokeStyle = "rgb(0 0 0 / 55%)";
+    context.stroke();
+    context.lineWidth = 2.5;
+    context.strokeStyle = "#fff";
+    context.stroke();
+    context.fillStyle = look.color;
+    context.fill();
+  }
+
+  /** A suggestion: dashed, so that it is never taken for a count. */
+  #hollow(context, look, [x, y], size) {
+    outline(context, look.shape, x, y, size);
+    context.setLineDash([]);
+    context.lineWidth = 4;
+    context.strokeStyle = "rgb(255 255 255 / 85%)";
+    context.stroke();
+    context.setLineDash([3.5, 2.5]);
+    context.lineWidth = 2;
+    context.strokeStyle = look.color;
+    context.stroke();
+    context.setLineDash([]);
+  }
+}
