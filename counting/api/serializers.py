@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
@@ -22,9 +22,7 @@ from counting.models import (
     Study,
     TrainingRun,
 )
-
-if TYPE_CHECKING:
-    from counting.selectors.fields import FieldView
+from counting.selectors.fields import FieldView
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -221,7 +219,7 @@ class MyReadingSerializer(serializers.ModelSerializer[Reading]):
         fields = ("revision", "state", "counts", "marks", "method", "seconds", "updated_at")
 
 
-class FieldSerializer(serializers.Serializer["FieldView"]):
+class FieldSerializer(serializers.Serializer[Any]):
     """A field as the asker may see it."""
 
     id = serializers.IntegerField(source="field.pk")

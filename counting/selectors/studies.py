@@ -25,7 +25,7 @@ def with_progress(studies: QuerySet[Study]) -> QuerySet[Study]:
         slide_count=Count("slides", distinct=True),
         field_count=Coalesce(Subquery(fields.annotate(n=Count("pk")).values("n")), 0),
         counted_count=Coalesce(Subquery(counted.annotate(n=Count("pk")).values("n")), 0),
-    )
+    ).order_by("name", "pk")
 
 
 def slides_with_progress(study: Study) -> QuerySet[Slide]:
@@ -44,4 +44,4 @@ def annotate_slides(slides: QuerySet[Slide]) -> QuerySet[Slide]:
             ),
             distinct=True,
         ),
-    )
+    ).order_by("pk")

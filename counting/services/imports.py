@@ -89,7 +89,7 @@ def run_import(job_id: int) -> None:
     if len(results) < len(entries):
         jobs.give_back(job)
         _ring(job.pk)
-    elif jobs.succeed(job):
+    elif jobs.succeed(job, archive=""):
         job.archive.delete(save=False)
 
 

@@ -1,0 +1,74 @@
+"""Readings that cannot be true are refused with a sentence, and nothing that was there changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from counting.models import Field, Reading
+
+pytestmark = pytest.mark.django_db
+
+GOOD = {"counts": {"RBC": 8}, "method": "typing", "submit": True}
+
+
+def mark(**changes: Any) -> dict[str, Any]:
+    return {"cell_type": "RBC", "x": 1, "y": 1, **changes}
+
+
+BAD = {
+    "negative": ({"counts": {"RBC": -1}}, "negative"),
+    "absurd": ({"counts": {"RBC": 1_000_000}}, "at most 20000"),
+    "endless": ({"counts": {"RBC": 10**400}}, "at most 20000"),
+    "text": ({"counts": {"RBC": "many"}}, "whole number"),
+    "number as text": ({"counts": {"RBC": "8"}}, "whole number"),
+    "fraction": ({"counts": {"RBC": 8.5}}, "whole number"),
+    "truth": ({"counts": {"RBC": True}}, "whole number"),
+    "nothing": ({"counts": {"RBC": None}}, "whole number"),
+    "unknown type": ({"counts": {"XYZ": 1}}, "does not count XYZ"),
+    "a list": ({"counts": [8]}, "an object of cell types"),
+    "no counts": ({"counts": {}}, "at least one type"),
+    "mark outside": ({"marks": [mark(x=321)]}, "outside the picture of 320 x 240"),
+    "mark before": ({"marks": [mark(y=-0.1)]}, "outside the picture"),
+    "mark nowhere": ({"marks": [mark(x="left")]}, "outside the picture"),
+    "mark endless": ({"marks": [mark(x=10**400)]}, "outside the picture"),
+    "mark without place": ({"marks": [{"cell_type": "RBC"}]}, "needs cell_type, x and y"),
+    "mark of unknown type": ({"marks": [mark(cell_type="XYZ")]}, "does not count"),
+    "marks as text": ({"marks": "here"}, "list of"),
+    "too many marks": ({"marks": [mark()] * 20_001}, "at most 20000 marks"),
+    "method": ({"method": "By Magic!"}, "one short word"),
+    "seconds": ({"seconds": -5}, "seconds"),
+    "submit": ({"submit": "yes"}, "true or false"),
+    "prediction never made": ({"shown_prediction": 99}, "No such prediction"),
+    "prediction as text": ({"shown_prediction": "v1"}, "No such prediction"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_reading_is_refused_and_a_good_one_is_taken(
+    bob: Client, field: Field, case: str
+) -> None:
+    change, words = BAD[case]
+    address = f"/api/v1/fields/{field.pk}/readings/"
+    refused = bob.post(address, {**GOOD, **change}, content_type="application/json")
+    assert refused.status_code == 400
+    assert words in refused.json()["detail"]
+    assert not Reading.objects.exists()
+
+    assert bob.post(address, GOOD, content_type="application/json").status_code == 201
+
+
+@pytest.mark.parametrize("body", ["[1]", '"text"', "{", "\x00", '{"counts": {"RBC": NaN}}'])
+def test_a_body_that_is_no_object_is_refused(bob: Client, field: Field, body: str) -> None:
+    answer = bob.post(f"/api/v1/fields/{field.pk}/readings/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+    assert not Reading.objects.exists()
+
+
+def test_marks_alone_are_counted(bob: Client, field: Field) -> None:
+    body = {"marks": [mark(), mark(x=9), mark(cell_type="PLT")], "method": "marks"}
+    answer = bob.post(f"/api/v1/fields/{field.pk}/readings/", body, content_type="application/json")
+    assert answer.json()["counts"] == {"RBC": 2, "PLT": 1}

@@ -1,0 +1,139 @@
+"""One table of route and role: a new address without a row here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern
+
+from counting.api.urls import urlpatterns
+from counting.models import Field, ImportJob, Membership, ModelVersion, Study, TrainingRun
+from counting.services import registry
+from tests.counting.conftest import People, count, upload
+from tests.counting.pictures import smear_file
+
+pytestmark = pytest.mark.django_db
+
+# name, method, body, then what alice (admin), rita (reviewer), bob (reader), charlie (a stranger)
+# and nobody (not signed in) get.
+Row = tuple[str, str, dict[str, Any] | None, int, int, int, int, int]
+SLIDE = {"study": 0, "code": "S9"}
+TABLE: tuple[Row, ...] = (
+    ("api-schema", "get", None, 200, 200, 200, 200, 401),
+    ("api-status", "get", None, 200, 200, 200, 200, 401),
+    ("api-token", "post", {}, 400, 400, 400, 400, 400),
+    ("api-studies", "get", None, 200, 200, 200, 200, 401),
+    ("api-studies", "post", {"name": "N"}, 201, 400, 400, 201, 401),
+    ("api-study", "get", None, 200, 200, 200, 404, 401),
+    ("api-study", "patch", {"name": "N"}, 200, 403, 403, 404, 401),
+    ("api-next", "get", None, 200, 200, 200, 404, 401),
+    ("api-counts", "get", None, 200, 200, 200, 404, 401),
+    ("api-members", "get", None, 200, 200, 200, 404, 401),
+    ("api-members", "post", {"username": "charlie"}, 201, 403, 403, 404, 401),
+    ("api-member", "patch", {"role": "reviewer"}, 200, 403, 403, 404, 401),
+    ("api-member", "delete", None, 204, 403, 403, 404, 401),
+    ("api-invitations", "post", {}, 201, 403, 403, 404, 401),
+    ("api-models", "get", None, 200, 200, 200, 404, 401),
+    ("api-promote", "post", None, 200, 403, 403, 404, 401),
+    ("api-training-runs", "get", None, 200, 200, 200, 404, 401),
+    ("api-training-runs", "post", None, 409, 403, 403, 404, 401),
+    ("api-training-run", "get", None, 200, 200, 200, 404, 401),
+    ("api-training-run-cancel", "post", None, 200, 403, 403, 404, 401),
+    ("api-slides", "get", None, 200, 200, 200, 200, 401),
+    ("api-slides", "post", SLIDE, 201, 201, 201, 404, 401),
+    ("api-slide", "get", None, 200, 200, 200, 404, 401),
+    ("api-imports", "post", {"archive": None}, 400, 400, 400, 404, 401),
+    ("api-import", "get", None, 200, 200, 200, 404, 401),
+    ("api-import-cancel", "post", None, 200, 200, 200, 404, 401),
+    ("api-fields", "get", None, 200, 200, 200, 404, 401),
+    ("api-fields", "post", {"image": None}, 201, 201, 201, 404, 401),
+    ("api-field", "get", None, 200, 200, 200, 404, 401),
+    ("api-predict", "post", None, 202, 202, 202, 404, 401),
+    ("api-readings", "post", {"counts": {"RBC": 1}}, 201, 201, 201, 404, 401),
+)
+ROLES = ("alice", "rita", "bob", "charlie", "nobody")
+
+
+@pytest.fixture
+def ids(field: Field, people: People) -> dict[str, int]:
+    """One of everything, in Alice's study."""
+    study = field.study
+    count(field, people.bob, RBC=3)
+    champion = registry.champion(study)
+    other = ModelVersion.objects.create(
+        study=study, number=2, sha256=champion.sha256, parent=champion
+    )
+    run = TrainingRun.objects.create(
+        study=study, trigger="manual", data_hash="x", reference_counts=1, champion=champion
+    )
+    job = ImportJob.objects.create(
+        slide=field.slide, name="a.zip", requested_by=people.bob, archive="imports/a.zip"
+    )
+    return {
+        "study_id": study.pk,
+        "slide_id": field.slide_id,
+        "field_id": field.pk,
+        "model_id": other.pk,
+        "run_id": run.pk,
+        "import_id": job.pk,
+        "member_id": Membership.objects.get(study=study, user=people.rita).pk,
+    }
+
+
+def test_every_address_has_a_row() -> None:
+    known = {row[0] for row in TABLE}
+    assert known == {route.name for route in urlpatterns if isinstance(route, URLPattern)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}-{row[1]}")
+def test_each_role_gets_what_the_table_says(
+    row: Row,
+    role: str,
+    ids: dict[str, int],
+    people: People,
+    client_of: Callable[[User | None], Client],
+) -> None:
+    name, method, body, *wanted = row
+    route = next(route for route in urlpatterns if route.name == name)
+    address = f"/api/v1/{route.pattern}"
+    for key, value in ids.items():
+        address = address.replace(f"<int:{key}>", str(value))
+    client = client_of(getattr(people, role, None))
+    options: dict[str, Any] = {}
+    if name in ("api-fields", "api-imports") and method == "post":
+        data = upload(smear_file(2), "x.png")
+        key = "image" if name == "api-fields" else "archive"
+        options = {"data": {"slide": ids["slide_id"], key: data}}
+    elif name == "api-fields":
+        address += f"?slide={ids['slide_id']}"
+    else:
+        content = {**body, "study": ids["study_id"]} if body is SLIDE else body
+        options = {"data": content or {}, "content_type": "application/json"}
+        if method == "get":
+            options = {}
+    answer = getattr(client, method)(address, **options)
+    assert answer.status_code == wanted[ROLES.index(role)], answer.content[:300]
+    if answer.status_code >= 400:
+        assert answer.json()["detail"]
+
+
+def test_ids_that_do_not_exist_look_like_those_of_others(
+    bob: Client, other_study: Study, study: Study
+) -> None:
+    there = bob.get(f"/api/v1/studies/{other_study.pk}/")
+    nowhere = bob.get("/api/v1/studies/999999/")
+    assert (there.status_code, there.json()) == (nowhere.status_code, nowhere.json())
+
+
+def test_a_session_needs_the_csrf_token(people: People, study: Study) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+    answer = client.patch(
+        f"/api/v1/studies/{study.pk}/", {"name": "N"}, content_type="application/json"
+    )
+    assert answer.status_code == 403

@@ -1,0 +1,123 @@
+"""Alice owns the study, Rita reviews, Bob reads, Charlie is a stranger."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from counting.models import Field, Membership, Role, Slide, Study
+from counting.services import intake, readings, slides, studies
+from tests.counting.pictures import smear_file
+
+PASSWORD = "count-the-cells-42"
+
+
+@dataclass(frozen=True)
+class People:
+    alice: User
+    rita: User
+    bob: User
+    charlie: User
+
+
+@pytest.fixture(autouse=True)
+def _own_files(tmp_path: Path, settings: Any) -> Iterator[None]:
+    """Give each test its own pictures; the registry is shared, since bundles never change."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.TRAINING_ROOT = tmp_path / "training"
+    yield
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    alice = User.objects.create_user("alice", password=PASSWORD, is_staff=True)
+    others = (User.objects.create_user(name, password=PASSWORD) for name in ("rita", "bob"))
+    charlie = User.objects.create_user("charlie", password=PASSWORD, is_staff=True)
+    return People(alice, *others, charlie)
+
+
+@pytest.fixture
+def study(people: People) -> Study:
+    made = studies.create_study(name="Ward 7", actor=people.alice)
+    Membership.objects.create(study=made, user=people.rita, role=Role.REVIEWER)
+    Membership.objects.create(study=made, user=people.bob, role=Role.READER)
+    return made
+
+
+@pytest.fixture
+def slide(study: Study, people: People) -> Slide:
+    return slides.create_slide(study=study, code="S1", actor=people.bob)
+
+
+@pytest.fixture
+def field(slide: Slide, people: People) -> Field:
+    return intake.add_field(slide=slide, data=smear_file(1), name="one.png", actor=people.bob)
+
+
+@pytest.fixture
+def other_study(people: People) -> Study:
+    """Charlie's own study, of which the others know nothing."""
+    return studies.create_study(name="Elsewhere", actor=people.charlie)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], Client]:
+    def sign_in(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def bob(people: People, client_of: Callable[[User], Client]) -> Client:
+    return client_of(people.bob)
+
+
+@pytest.fixture
+def alice(people: People, client_of: Callable[[User], Client]) -> Client:
+    return client_of(people.alice)
+
+
+def upload(data: bytes, name: str = "field.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def count(field: Field, reader: User, **counts: int) -> None:
+    """Submit a reading as `reader`."""
+    readings.save_reading(field=field, reader=reader, counts=counts, method="typing")
+
+
+def add_fields(slide: Slide, actor: User, seeds: range) -> list[Field]:
+    """Upload small smears, one for each seed."""
+    return [
+        intake.add_field(slide=slide, data=smear_file(seed), name=f"{seed}.png", actor=actor)
+        for seed in seeds
+    ]
+
+
+@pytest.fixture
+def predict_all() -> Callable[[], int]:
+    """Return a function that does the inference worker's work here: every waiting job."""
+    from counting.models import JobState, PredictionJob
+    from counting.services import predictions
+
+    def work() -> int:
+        written = 0
+        while (job := PredictionJob.objects.filter(state=JobState.WAITING).first()) is not None:
+            written += predictions.run_waiting(job.pk)
+        return written
+
+    return work

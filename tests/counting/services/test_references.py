@@ -1,0 +1,70 @@
+"""Which count the study holds true: one reader, two who agree, or a reviewer's ruling."""
+
+from __future__ import annotations
+
+import pytest
+
+from counting.models import Field, ReferenceCount, Study
+from tests.counting.conftest import People, count
+
+pytestmark = pytest.mark.django_db
+
+
+def current(field: Field) -> tuple[str, dict[str, int]] | None:
+    row = ReferenceCount.objects.filter(field=field, superseded_at=None).first()
+    return (row.basis, row.counts) if row else None
+
+
+@pytest.fixture
+def two_readers(study: Study) -> None:
+    Study.objects.filter(pk=study.pk).update(readers_per_field=2, agreement_tolerance=0.1)
+
+
+def test_one_reader_is_enough_by_default(field: Field, people: People) -> None:
+    count(field, people.bob, RBC=8)
+    assert current(field) == ("single", {"RBC": 8})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_two_readers_who_agree_make_a_consensus(field: Field, people: People) -> None:
+    count(field, people.bob, RBC=20, PLT=1)
+    assert current(field) is None
+    count(field, people.rita, RBC=21, PLT=1)
+    assert current(field) == ("consensus", {"RBC": 21, "PLT": 1})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_two_readers_who_differ_wait_for_a_ruling(field: Field, people: People) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=30)
+    assert current(field) is None
+    # Alice is an admin, which includes reviewing; her reading settles it.
+    count(field, people.alice, RBC=28)
+    assert current(field) == ("ruling", {"RBC": 28})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_correction_that_ends_the_agreement_ends_the_reference(
+    field: Field, people: People
+) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=20)
+    count(field, people.bob, RBC=40)
+    assert current(field) is None
+    kept = ReferenceCount.objects.get(field=field)
+    assert (kept.counts, kept.superseded_at is not None) == ({"RBC": 20}, True)
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_readers_who_counted_different_types_do_not_agree(field: Field, people: People) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=20, PLT=3)
+    assert current(field) is None
+
+
+def test_the_same_counts_again_change_nothing(field: Field, people: People) -> None:
+    count(field, people.bob, RBC=8)
+    first = ReferenceCount.objects.get()
+    count(field, people.bob, RBC=8)
+    # A new reading stands behind the same number: the row says which one.
+    assert ReferenceCount.objects.filter(superseded_at=None).get().counts == first.counts

@@ -1,0 +1,169 @@
+"""When a training run starts, what it learns from, and who may stop it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from counting.models import AuditEntry, Field, JobState, Slide, Study, TrainingRun
+from counting.services import registry, slides, training
+from tests.counting.conftest import People, add_fields, count
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(client: Client, study: Study) -> tuple[int, dict[str, Any]]:
+    answer = client.post(f"/api/v1/studies/{study.pk}/training-runs/")
+    return answer.status_code, answer.json()
+
+
+def finish(run: TrainingRun) -> None:
+    TrainingRun.objects.filter(pk=run.pk).update(state=JobState.SUCCEEDED)
+
+
+def test_without_counts_there_is_nothing_to_learn(alice: Client, field: Field) -> None:
+    status, body = ask(alice, field.study)
+    assert (status, body["code"]) == (400, "no_labels")
+    assert "Count some fields" in body["detail"]
+    assert not TrainingRun.objects.exists()
+
+
+def test_held_out_slides_alone_teach_nothing(
+    alice: Client, study: Study, slide: Slide, people: People
+) -> None:
+    second = slides.create_slide(study=study, code="S2", actor=people.bob)
+    assert (slide.held_out, second.held_out) == (False, True)
+    for field in add_fields(second, people.bob, range(3)):
+        count(field, people.bob, RBC=8)
+    status, body = ask(alice, study)
+    assert (status, "another slide" in body["detail"]) == (400, True)
+
+
+def test_one_run_at_a_time(alice: Client, field: Field, people: People) -> None:
+    count(field, people.bob, RBC=8)
+    status, body = ask(alice, field.study)
+    assert (status, body["state"]) == (202, "waiting")
+    again, conflict = ask(alice, field.study)
+    assert (again, conflict["existing"]) == (409, body["id"])
+
+    seen = alice.get(f"/api/v1/training-runs/{body['id']}/").json()
+    assert (seen["trigger"], seen["progress"], seen["reference_counts"]) == ("manual", 0.0, 1)
+
+    cancelled = alice.post(f"/api/v1/training-runs/{body['id']}/cancel/")
+    assert cancelled.json()["state"] == "cancelled"
+    over = alice.post(f"/api/v1/training-runs/{body['id']}/cancel/")
+    assert (over.status_code, "over" in over.json()["detail"]) == (400, True)
+    actions = AuditEntry.objects.filter(action__startswith="training.")
+    assert [entry.action for entry in actions] == ["training.start", "training.cancel"]
+
+
+def test_enough_new_counts_start_a_run(
+    study: Study, slide: Slide, people: People, django_capture_on_commit_callbacks: Any
+) -> None:
+    Study.objects.filter(pk=study.pk).update(retrain_after=3)
+    fields = add_fields(slide, people.bob, range(7))
+    started = []
+    for field in fields:
+        with django_capture_on_commit_callbacks(execute=True):
+            count(field, people.bob, RBC=8)
+        run = TrainingRun.objects.first()
+        if run is not None and run.state == JobState.WAITING:
+            finish(run)
+            started.append((field.pk, run.trigger))
+    wanted = [(fields[2].pk, "threshold"), (fields[5].pk, "threshold")]
+    assert started == wanted
+
+
+def test_no_run_starts_by_itself_when_it_is_switched_off(
+    study: Study, field: Field, people: People, django_capture_on_commit_callbacks: Any
+) -> None:
+    Study.objects.filter(pk=study.pk).update(retrain_after=None)
+    with django_capture_on_commit_callbacks(execute=True):
+        count(field, people.bob, RBC=8)
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_schedule_trains_only_what_changed(
+    study: Study, field: Field, other_study: Study, people: People
+) -> None:
+    assert training.consider_on_schedule() == 0
+    count(field, people.bob, RBC=8)
+    assert training.consider_on_schedule() == 1
+    run = TrainingRun.objects.get()
+    assert (run.study, run.trigger, run.requested_by) == (study, "schedule", None)
+    # While it runs, and after it, the same labels start nothing.
+    assert training.consider_on_schedule() == 0
+    finish(run)
+    assert training.consider_on_schedule() == 0
+    count(field, people.bob, RBC=9)
+    assert training.consider_on_schedule() == 1
+
+
+def test_the_manifest_splits_by_slide(study: Study, slide: Slide, people: People) -> None:
+    second = slides.create_slide(study=study, code="S2", actor=people.bob)
+    for field in (
+        *add_fields(slide, people.bob, range(2)),
+        *add_fields(second, people.bob, range(2, 4)),
+    ):
+        count(field, people.bob, RBC=8)
+    run = training.start_run(study=study, requested_by=people.alice)
+    content, data_hash = training.manifest(run)
+    assert data_hash == run.data_hash
+    assert content["cell_types"] == ["RBC", "WBC", "PLT"]
+    splits = [(entry["group"], entry["split"]) for entry in content["fields"]]
+    assert splits == [("S1", "train")] * 2 + [("S2", "holdout")] * 2
+
+
+def test_one_slide_of_four_is_held_out_whatever_their_names(study: Study, people: People) -> None:
+    drawn = [
+        slides.create_slide(study=study, code=f"S{number}", actor=people.bob).held_out
+        for number in range(16)
+    ]
+    assert drawn[:4] == [False, True, False, False]
+    for block in range(0, 16, 4):
+        assert sum(drawn[block : block + 4]) == 1
+
+
+def test_a_champion_is_promoted_and_rolled_back_in_one_call(
+    alice: Client, field: Field, people: People
+) -> None:
+    first = registry.champion(field.study)
+    second = registry.add_candidate(
+        parent=first, bundle=registry.folder(first), data_hash="x", metrics={}
+    )
+    for version, other in ((second, first), (first, second)):
+        answer = alice.post(f"/api/v1/models/{version.pk}/promote/")
+        assert (answer.status_code, answer.json()["state"]) == (200, "champion")
+        again = alice.post(f"/api/v1/models/{version.pk}/promote/")
+        assert again.status_code == 409
+        rows = alice.get(f"/api/v1/studies/{field.study_id}/models/").json()["results"]
+        assert {row["id"]: row["state"] for row in rows}[other.pk] == "retired"
+    moves = AuditEntry.objects.filter(action="model.promote")
+    assert [entry.new["champion"] for entry in moves] == ["v2", "v1"]
+
+
+def test_a_new_champion_predicts_what_nobody_has_counted(
+    alice: Client, slide: Slide, people: People, predict_all: Any
+) -> None:
+    counted, uncounted = add_fields(slide, people.bob, range(2))
+    predict_all()
+    count(counted, people.bob, RBC=8)
+    first = registry.champion(slide.study)
+    second = registry.add_candidate(
+        parent=first, bundle=registry.folder(first), data_hash="x", metrics={}
+    )
+    alice.post(f"/api/v1/models/{second.pk}/promote/")
+
+    def shown(field: Field) -> tuple[str, str | None]:
+        body = alice.get(f"/api/v1/fields/{field.pk}/").json()
+        return body["state"], body["prediction"] and body["prediction"]["model_name"]
+
+    # Never the number of a model that is no longer in use.
+    assert shown(uncounted) == ("waiting", None)
+    assert shown(counted) == ("counted", "v1")
+    assert predict_all() == 1
+    assert shown(uncounted) == ("predicted", "v2")
+    alice.post(f"/api/v1/models/{first.pk}/promote/")
+    assert shown(uncounted) == ("predicted", "v1")
