@@ -1,0 +1,180 @@
+"""`python -m ml`: predict, evaluate, train, finetune. Parses only; torch is imported when needed.
+
+Exit status: 0 done, 2 bad input (one sentence on stderr), 3 ended by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml.bundle import BASE, BadBundle
+from ml.data import BadData
+from ml.pictures import BadPicture
+
+BAD_INPUT = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    main = argparse.ArgumentParser(prog="python -m ml", description="Count cells in smear fields.")
+    commands = main.add_subparsers(dest="command", required=True)
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument("--threads", type=_positive, default=None, help="processor threads")
+        return command
+
+    def add_bundle(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--bundle", type=Path, default=BASE, help="model bundle (folder)")
+
+    predict = add("predict", "Count in pictures")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument("--microns-per-pixel", type=float, default=None)
+    predict.add_argument("--json", action="store_true", help="write JSON")
+    add_bundle(predict)
+
+    evaluate = add("evaluate", "Compare with counts made by people")
+    evaluate.add_argument("--images", type=Path, required=True, metavar="DIR")
+    evaluate.add_argument("--counts", type=Path, required=True, metavar="FILE.csv")
+    evaluate.add_argument("--split", default="", help="only rows with this value of split")
+    evaluate.add_argument("--source", default="", help="only rows with this value of source")
+    evaluate.add_argument("--json", action="store_true", help="write JSON")
+    add_bundle(evaluate)
+
+    train = add("train", "Make a bundle from a folder with fields.csv and boxes.csv")
+    train.add_argument("--data", type=Path, required=True, metavar="DIR")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--epochs", type=_positive, default=60)
+    train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
+    train.add_argument("--seed", type=int, default=0)
+
+    finetune = add("finetune", "Learn from a study's counts, and judge what came out")
+    add_bundle(finetune)
+    finetune.add_argument("--manifest", type=Path, required=True, metavar="FILE.json")
+    finetune.add_argument("--out", type=Path, required=True, metavar="DIR")
+    finetune.add_argument("--epochs", type=_positive, default=None)
+    finetune.add_argument("--seed", type=int, default=0)
+    return main
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status."""
+    options = parser().parse_args(arguments)
+    run = {"predict": _predict, "evaluate": _evaluate, "train": _train, "finetune": _finetune}
+    try:
+        return run[options.command](options)
+    except (BadBundle, BadData, BadPicture, ValueError) as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        name = f" {error.filename}" if error.filename else ""
+        print(f"Cannot use{name}: {error.strerror or error}.", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from ml import pictures
+    from ml.predict import Predictor
+
+    opened = []
+    for path in options.images:
+        try:
+            opened.append(pictures.read(path).image)
+        except BadPicture as error:
+            raise BadData(f"{path}: {error}") from None
+    predictor = Predictor(options.bundle, options.threads)
+    told = predictor.predict(opened, [options.microns_per_pixel] * len(opened))
+    if options.json:
+        rows = [
+            {"image": str(path), **field.to_dict()}
+            for path, field in zip(options.images, told, strict=True)
+        ]
+        print(json.dumps(rows, indent=2))
+        return 0
+    for path, field in zip(options.images, told, strict=True):
+        counts = ", ".join(
+            f"{code} {c.value} ({c.low} to {c.high})" for code, c in field.counts.items()
+        )
+        print(f"{path}: {counts}{'; unlike the training data' if field.novel else ''}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ml import evaluate
+    from ml.predict import Predictor
+
+    predictor = Predictor(options.bundle, options.threads)
+    truths = evaluate.read_truth(
+        options.images,
+        options.counts,
+        predictor.bundle.config.cell_types,
+        split=options.split,
+        source=options.source,
+    )
+    scores = evaluate.evaluate(predictor, truths)
+    print(json.dumps(scores, indent=2) if options.json else evaluate.table(scores))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ml.base import Plan, make
+    from ml.train import Settings
+
+    threads = options.threads or 1
+    shown = shlex.join(
+        ["python", "-m", "ml", "train", "--data", "DATA", "--out", "OUT"]
+        + ["--epochs", str(options.epochs), "--seed", str(options.seed)]
+        + ["--threads", str(threads)]
+    )
+    settings = Settings(epochs=options.epochs, seed=options.seed, threads=threads)
+    fold_epochs = options.fold_epochs or options.epochs
+    make(
+        Plan(options.data, options.out, settings, fold_epochs, shown),
+        lambda line: print(line, flush=True),
+    )
+    print(f"Wrote {options.out / 'bundle'}")
+    return 0
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from ml.progress import CANCELLED, Cancelled, Reporter
+
+    reporter = Reporter()
+    # Before torch is imported, so that a SIGTERM in these seconds is heard too.
+    reporter.listen()
+    from ml.finetune import Options, run
+
+    try:
+        run(
+            Options(
+                bundle=options.bundle,
+                manifest=options.manifest,
+                out=options.out,
+                epochs=options.epochs,
+                seed=options.seed,
+                threads=options.threads or 2,
+            ),
+            reporter,
+        )
+    except Cancelled:
+        reporter.log("Cancelled. Started again with the same folder, it goes on from here.")
+        return CANCELLED
+    except (BadBundle, BadData, ValueError) as error:
+        reporter.emit("error", message=str(error))
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Training views of marked fields. No view changes a count without counting anew.
+
+Flips and quarter turns keep every cell. Zooms and crops count again from the marks: a cell stays
+when enough of its box does. Stain, lamp, blur and JPEG change the light only.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from ml.config import InputConfig
+from ml.data import Field
+from ml.optics import Floats, background, density
+
+# A cell cut by a crop still counts when this share of a red cell's width is left of it: about
+# what the annotators of the training fields counted at the border of the picture.
+VISIBLE = 0.13
+# Pictures are kept at no more than this many pixels per red cell: the largest zoom needs no more.
+KEEP_CELL_PX = 84.0
+NOISE_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """How red cells are sized in views: log2 of (width / `InputConfig.cell_px`).
+
+    Most views lie near 0 (normal, `near`), a share `wide_share` anywhere in `wide`; only views
+    within `counted` train the counts, the others train the scale.
+    """
+
+    near: float = 0.22
+    wide_share: float = 0.15
+    wide: tuple[float, float] = (-1.8, 1.3)
+    counted: tuple[float, float] = (-0.9, 0.8)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A field in memory: 8-bit RGB, not larger than views need, and the background's light.
+
+    boxes: [n, 5] of type index, left, top, right, bottom; sharp: box sizes are known.
+    """
+
+    image: Image.Image
+    light: Floats
+    boxes: Floats
+    cell_px: float
+    counts: Floats
+    known: NDArray[np.bool_]
+    marked: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class View:
+    """One training example; masks say per type whether counts and marks may train.
+
+    picture [h, w, 3] optical density; points [n, 3] of type index, x, y in pixels.
+    """
+
+    picture: Floats
+    points: Floats
+    counts: Floats
+    known: NDArray[np.bool_]
+    marked: NDArray[np.bool_]
+    log_scale: float
+
+
+def load(
+    field: Field, image: Image.Image, cell_px: float, types: Sequence[str], config: InputConfig
+) -> Loaded:
+    """Bring a field into memory; `cell_px` is its red cells' width in pixels of `image`."""
+    light = background(image, config)
+    shrink = min(1.0, KEEP_CELL_PX / cell_px)
+    if shrink < 1.0:
+        size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    rows = [
+        (types.index(m.code), m.x - m.w / 2, m.y - m.h / 2, m.x + m.w / 2, m.y + m.h / 2)
+        for m in field.marks
+        if m.code in types
+    ]
+    boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)
+    boxes[:, 1:] *= shrink
+    return Loaded(
+        image=image,
+        light=light,
+        boxes=boxes,
+        cell_px=cell_px * shrink,
+        counts=np.array([field.counts.get(code, 0) for code in types], dtype=np.float32),
+        known=np.array([code in field.counts for code in types]),
+        marked=np.array([field.marked(code) for code in types]),
+    )
+
+
+class Augmenter:
+    """Draws training views from loaded fields; the generator decides everything."""
+
+    def __init__(self, config: InputConfig, zoom: Zoom, rng: np.random.Generator) -> None:
+        self.config = config
+        self.zoom = zoom
+        self.rng = rng
+        self._noise = rng.standard_normal((NOISE_SIDE, NOISE_SIDE), dtype=np.float32)
+
+    def view(self, loaded: Loaded, height: int, width: int) -> View:
+        """Draw a view on a canvas of the given size; a smaller field lies on empty slide."""
+        turns = int(self.rng.integers(4))
+        if turns % 2:
+            height, width = width, height
+        log_scale = self._draw_scale(loaded, height, width)
+        picture, boxes = self._cut(loaded, height, width, log_scale)
+        picture, points = self._turn(picture, _points(boxes), turns)
+        counts = loaded.counts.copy()
+        for index in np.flatnonzero(loaded.marked):
+            counts[index] = np.sum(points[:, 0] == index)
+        low, high = self.zoom.counted
+        counted = low <= log_scale <= high
+        return View(
+            picture=np.ascontiguousarray(picture),
+            points=points,
+            counts=counts,
+            known=loaded.known & counted,
+            marked=loaded.marked & counted,
+            log_scale=log_scale,
+        )
+
+    def whole(self, loaded: Loaded, *, plain: bool = False) -> View:
+        """Show the whole field near the net's scale, turned and in another light; with `plain`
+        as it is and at that scale.
+        """
+        log_scale = 0.0 if plain else float(np.clip(self.rng.normal(0.0, 0.1), -0.2, 0.2))
+        factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
+        size = (round(loaded.image.width * factor), round(loaded.image.height * factor))
+        image = loaded.image.resize((max(1, size[0]), max(1, size[1])), Image.Resampling.BILINEAR)
+        points = _points(loaded.boxes * _by(factor))
+        if plain:
+            picture = density(np.asarray(image), loaded.light, self.config)
+        else:
+            picture = self._light(image, loaded.light)
+            picture, points = self._turn(picture, points, int(self.rng.integers(4)))
+        return View(
+            np.ascontiguousarray(picture),
+            points,
+            loaded.counts,
+            loaded.known,
+            loaded.marked,
+            log_scale,
+        )
+
+    def mosaic(self, four: Sequence[Loaded], height: int, width: int) -> View:
+        """Lay views of four fields side by side, so that counts range wider than in any field."""
+        top = int(self.rng.uniform(0.35, 0.65) * height)
+        left = int(self.rng.uniform(0.35, 0.65) * width)
+        picture = np.zeros((height, width, 3), dtype=np.float32)
+        points = []
+        tiles = [(0, 0, top, left), (0, left, top, width), (top, 0, height, left)]
+        tiles.append((top, left, height, width))
+        views = []
+        for loaded, (y0, x0, y1, x1) in zip(four, tiles, strict=True):
+            view = self.view(loaded, y1 - y0, x1 - x0)
+            picture[y0:y1, x0:x1] = view.picture
+            points.append(view.points + np.array([0, x0, y0], dtype=np.float32))
+            views.append(view)
+        return View(
+            picture=picture,
+            points=np.concatenate(points),
+            counts=np.sum([view.counts for view in views], axis=0),
+            known=np.logical_and.reduce([view.known for view in views]),
+            marked=np.logical_and.reduce([view.marked for view in views]),
+            log_scale=float("nan"),
+        )
+
+    def _turn(self, picture: Floats, points: Floats, turns: int) -> tuple[Floats, Floats]:
+        """Mirror by chance and make quarter turns."""
+        points = points.copy()
+        if self.rng.random() < 0.5:
+            picture = picture[:, ::-1]
+            points[:, 1] = picture.shape[1] - points[:, 1]
+        for _ in range(turns):
+            # rot90 turns counterclockwise: (x, y) goes to (y, width - x).
+            points = points[:, [0, 2, 1]]
+            points[:, 2] = picture.shape[1] - points[:, 2]
+            picture = np.rot90(picture)
+        return picture, points
+
+    def _draw_scale(self, loaded: Loaded, height: int, width: int) -> float:
+        zoom, rng = self.zoom, self.rng
+        if rng.random() < zoom.wide_share:
+            scale = float(rng.uniform(*zoom.wide))
+        else:
+            scale = float(np.clip(rng.normal(0.0, zoom.near), *zoom.wide))
+        if not (loaded.marked | ~loaded.known).all():
+            # What has counts only cannot be cropped: it must fit into the canvas whole.
+            fit = min(width / loaded.image.width, height / loaded.image.height)
+            scale = min(scale, float(np.log2(fit * loaded.cell_px / self.config.cell_px)))
+        return scale
+
+    def _cut(
+        self, loaded: Loaded, height: int, width: int, log_scale: float
+    ) -> tuple[Floats, Floats]:
+        """Return the lit view of the scaled field and its boxes in it."""
+        rng = self.rng
+        factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
+        full_w, full_h = loaded.image.width * factor, loaded.image.height * factor
+        w, h = min(width, max(1, int(full_w))), min(height, max(1, int(full_h)))
+        x0, y0 = rng.uniform(0, max(0.0, full_w - w)), rng.uniform(0, max(0.0, full_h - h))
+        box = (x0 / factor, y0 / factor, (x0 + w) / factor, (y0 + h) / factor)
+        box = (box[0], box[1], min(box[2], loaded.image.width), min(box[3], loaded.image.height))
+        image = loaded.image.resize((w, h), Image.Resampling.BILINEAR, box=box)
+        left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+        picture = np.zeros((height, width, 3), dtype=np.float32)
+        picture[top : top + h, left : left + w] = self._light(image, loaded.light)
+        boxes = loaded.boxes * _by(factor)
+        boxes[:, 1::2] -= x0
+        boxes[:, 2::2] -= y0
+        kept = np.stack(
+            [
+                boxes[:, 0],
+                np.clip(boxes[:, 1], 0, w),
+                np.clip(boxes[:, 2], 0, h),
+                np.clip(boxes[:, 3], 0, w),
+                np.clip(boxes[:, 4], 0, h),
+            ],
+            axis=1,
+        )
+        left_over = np.minimum(kept[:, 3] - kept[:, 1], kept[:, 4] - kept[:, 2])
+        # Rounding to whole pixels moves a border by less than one: that cuts nothing.
+        uncut = (np.abs(kept - boxes) < 1.0).all(axis=1)
+        visible = left_over >= VISIBLE * loaded.cell_px * factor
+        kept = kept[uncut | visible]
+        kept[:, 1::2] += left
+        kept[:, 2::2] += top
+        return picture, kept
+
+    def _light(self, image: Image.Image, light: Floats) -> Floats:
+        """Blur, compress and stain anew."""
+        rng = self.rng
+        if rng.random() < 0.2:
+            image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.3))))
+        if rng.random() < 0.15:
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=int(rng.integers(35, 95)))
+            image = Image.open(buffer)
+        jitter = np.exp(rng.normal(0.0, 0.03, 3)).astype(np.float32)
+        picture = density(np.asarray(image), light * jitter, self.config)
+        picture = np.asarray(picture @ self._stain(), dtype=np.float32)
+        height, width = picture.shape[:2]
+        if rng.random() < 0.4:
+            across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+            down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+            a, b, c = rng.normal(0.0, 0.05, 3).astype(np.float32)
+            picture += (a * across + b * down + c * (across**2 + down**2 - 0.67))[..., None]
+        if rng.random() < 0.5:
+            y, x = rng.integers(NOISE_SIDE - min(height, NOISE_SIDE) + 1, size=2)
+            grain = self._noise[y : y + height, x : x + width]
+            if grain.shape == (height, width):
+                picture += np.float32(rng.uniform(0.0, 0.05)) * grain[..., None]
+        return np.asarray(picture, dtype=np.float32)
+
+    def _stain(self) -> Floats:
+        """Draw a mixing of the three densities: strength, saturation, hue and channel gains."""
+        rng = self.rng
+        strength = float(np.exp(np.clip(rng.normal(0.0, 0.32), -0.75, 0.9)))
+        saturation = float(rng.uniform(0.5, 1.5))
+        angle = float(rng.normal(0.0, 0.3))
+        gray = np.full((3, 3), 1.0 / 3.0)
+        # Rodrigues' rotation about the gray axis (1, 1, 1) / sqrt 3.
+        cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / np.sqrt(3.0)
+        turn = np.cos(angle) * (np.eye(3) - gray) + np.sin(angle) * cross
+        gains = np.exp(rng.normal(0.0, 0.12, 3))
+        mix = strength * (gray + saturation * turn) * gains[None, :]
+        return np.asarray(mix, dtype=np.float32)
+
+
+def _by(factor: float) -> Floats:
+    """Return what scales the rows of `Loaded.boxes`."""
+    return np.array([1, factor, factor, factor, factor], dtype=np.float32)
+
+
+def _points(boxes: Floats) -> Floats:
+    """Return [n, 3] of type index and center of [n, 5] boxes."""
+    centers = (boxes[:, 1:3] + boxes[:, 3:5]) / 2
+    return np.concatenate([boxes[:, :1], centers], axis=1).astype(np.float32)

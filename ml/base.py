@@ -1,0 +1,174 @@
+"""Make the shipped bundle: train, calibrate on fields not trained on, measure, write the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ml import bundle as bundles
+from ml import calibrate, pictures
+from ml import replay as replays
+from ml.augment import Augmenter, Loaded, Zoom
+from ml.config import BundleConfig
+from ml.data import BadData, Field, fold_of, read_fields
+from ml.evaluate import Truth, evaluate
+from ml.examples import early_example
+from ml.files import read_json, write_json
+from ml.nets import Counter
+from ml.predict import Predictor, Work, look, prepare
+from ml.train import Report, Settings, load_fields, train
+
+FOLDS = 5
+# Fields kept as features in the bundle, per group: enough to remember, small enough to ship.
+REPLAYED = 100
+# Views per field from which novelty is learned: as it is, and in other lights.
+NOVELTY_VIEWS = 3
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one."""
+
+    data: Path
+    out: Path
+    settings: Settings
+    fold_epochs: int
+    command: str
+
+
+def make(plan: Plan, report: Report = print) -> bundles.Bundle:
+    """Train and write the bundle to `plan.out`/bundle; goes on where an earlier call was killed.
+
+    Raises:
+        BadData: the data folder cannot be used.
+    """
+    config = BundleConfig()
+    fields = read_fields(plan.data, splits=["train"])
+    loaded = load_fields(fields, config)
+    report(f"{len(fields)} training fields, {plan.settings.threads} thread(s)")
+    held = [fold_of(field, FOLDS) == 0 for field in fields]
+    residuals = plan.out / "residuals.json"
+    if not residuals.is_file():
+        report("Fit on four fifths, for residuals of the fifth")
+        rest = [item for item, out in zip(loaded, held, strict=True) if not out]
+        settings = replace(plan.settings, epochs=plan.fold_epochs)
+        net = train(rest, config, settings, plan.out / "fold", report)
+        unseen = [field for field, out in zip(fields, held, strict=True) if out]
+        write_json(residuals, _residuals(net, unseen, config))
+    spreads = {code: calibrate.quantiles(values) for code, values in read_json(residuals).items()}
+    report("Fit on all")
+    net = train(loaded, config, plan.settings, plan.out / "all", report)
+    groups = [field.group for field in fields]
+    calibration = calibrate.Calibration(spreads, _novelty(net, loaded, groups, config))
+    examples = _replay_examples(net, loaded, groups, config)
+    replays.save(examples, plan.out / "replay.safetensors")
+    made = bundles.Bundle(
+        config=config,
+        weights={name: value.numpy() for name, value in net.state_dict().items()},
+        calibration=calibration,
+        metrics={},
+        card="",
+        replay=plan.out / "replay.safetensors",
+    )
+    bundles.save(made, plan.out / "bundle")
+    report("Measure")
+    metrics = measure(plan)
+    made = replace(made, metrics=metrics, card=card(metrics, len(fields)))
+    bundles.save(made, plan.out / "bundle")
+    return made
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """Return the metrics of `plan.out`/bundle on the fields that were never trained on."""
+    predictor = Predictor(plan.out / "bundle", plan.settings.threads)
+    out: dict[str, Any] = {
+        "command": plan.command,
+        "seed": plan.settings.seed,
+        "epochs": plan.settings.epochs,
+        "torch": torch.__version__.split("+")[0],
+    }
+    for name, split in (("test", "test"), ("external", "external")):
+        try:
+            fields = read_fields(plan.data, splits=[split])
+        except BadData:
+            continue
+        truths = [Truth(field.path, dict(field.counts)) for field in fields]
+        out[name] = evaluate(predictor, truths)
+    return out
+
+
+def _residuals(
+    net: Counter, fields: Sequence[Field], config: BundleConfig
+) -> dict[str, list[float]]:
+    net.channels_last()
+    out: dict[str, list[float]] = {code: [] for code in config.cell_types}
+    for start in range(0, len(fields), CHUNK):
+        part = fields[start : start + CHUNK]
+        works = [prepare(pictures.read(field.path).image, None, config) for field in part]
+        look(net, works, config)
+        for field, work in zip(part, works, strict=True):
+            for code, raw in raw_counts(work, config).items():
+                if code in field.counts:
+                    out[code].append(calibrate.residual(field.counts[code], raw))
+    return out
+
+
+def raw_counts(work: Work, config: BundleConfig) -> dict[str, float]:
+    """Return the sums of a looked-at picture's maps by cell type."""
+    assert work.maps is not None
+    sums = work.maps.sum(axis=(1, 2), dtype=np.float64)
+    return {code: float(total) for code, total in zip(config.cell_types, sums, strict=True)}
+
+
+def _novelty(
+    net: Counter, loaded: Sequence[Loaded], groups: Sequence[str], config: BundleConfig
+) -> calibrate.Novelty:
+    augmenter = Augmenter(config.input, Zoom(), np.random.default_rng(0))
+    rows = [
+        early_example(net, augmenter, item, plain=number == 0)[1]
+        for number in range(NOVELTY_VIEWS)
+        for item in loaded
+    ]
+    return calibrate.fit_novelty(np.stack(rows), list(groups) * NOVELTY_VIEWS)
+
+
+def _replay_examples(
+    net: Counter, loaded: Sequence[Loaded], groups: Sequence[str], config: BundleConfig
+) -> list[replays.Example]:
+    """Pick fully labeled fields of each group and show each in one light."""
+    rng = np.random.default_rng(0)
+    augmenter = Augmenter(config.input, Zoom(), rng)
+    picked = []
+    for group in sorted(set(groups)):
+        own = [
+            item for item, g in zip(loaded, groups, strict=True) if g == group and item.known.all()
+        ]
+        order = rng.permutation(len(own))[:REPLAYED]
+        picked += [own[int(i)] for i in order]
+    return [
+        early_example(net, augmenter, item, plain=i % 2 == 0)[0] for i, item in enumerate(picked)
+    ]
+
+
+def card(metrics: dict[str, Any], fields: int) -> str:
+    """Return the model card."""
+    template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
+    lines = ["| fields | cells | n | MAE | 95 % interval | best constant | 90 % interval covers |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    named = {"test": "BCCD, 60 test fields", "external": "another lab (BCDD), never trained on"}
+    for key, title in named.items():
+        for code, s in metrics.get(key, {}).get("types", {}).items():
+            low, high = s["mae_interval"]
+            lines.append(
+                f"| {title} | {code} | {s['n']} | {s['mae']:.2f} | {low:.2f} to {high:.2f} "
+                f"| {s['constant_mae']:.2f} | {s['covered']:.0%} |"
+            )
+    filled = template.replace("{{metrics}}", "\n".join(lines)).replace("{{fields}}", str(fields))
+    return filled.replace("{{command}}", json.dumps(metrics["command"]).strip('"'))

@@ -1,0 +1,93 @@
+"""State of a training between two epochs, as safetensors and JSON: nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ml.files import read_json, whole_folder, write_json
+
+
+class Average:
+    """Exponential moving average of a net's weights and buffers: steadier than the last step."""
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {name: value.detach().clone() for name, value in net.state_dict().items()}
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        """Take one step of the net in; the first steps count more, so that the start is forgot."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in net.state_dict().items():
+            if value.is_floating_point():
+                self.state[name].lerp_(value, 1.0 - decay)
+            else:
+                self.state[name].copy_(value)
+
+
+def save(
+    folder: Path,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    epoch: int,
+    stamp: Mapping[str, Any],
+) -> None:
+    """Write all that a training needs to go on after `epoch` epochs; `stamp` tells it apart."""
+    tensors: dict[str, Tensor] = {f"net.{k}": v for k, v in net.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.state.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+    plain = {name: value.contiguous().clone() for name, value in tensors.items()}
+    with whole_folder(folder) as part:
+        save_file(plain, part / "state.safetensors")
+        told = {"epoch": epoch, "steps": average.steps, "stamp": dict(stamp)}
+        write_json(part / "progress.json", told)
+
+
+def load(
+    folder: Path,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    stamp: Mapping[str, Any],
+) -> int:
+    """Put a saved state back and return how many epochs it holds.
+
+    Returns 0 and changes nothing where there is none, or it is of another training or version.
+    """
+    try:
+        progress = read_json(folder / "progress.json")
+        tensors = load_file(folder / "state.safetensors")
+    except (OSError, ValueError, SafetensorError):
+        return 0
+    if progress.get("stamp") != json.loads(json.dumps(dict(stamp))):
+        return 0
+    parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}}
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, name = key.split(".", 1)
+        if kind == "optimizer":
+            index, name = name.split(".", 1)
+            states.setdefault(int(index), {})[name] = value
+        else:
+            parts[kind][name] = value
+    shapes = {name: value.shape for name, value in net.state_dict().items()}
+    if any({k: v.shape for k, v in part.items()} != shapes for part in parts.values()):
+        return 0
+    net.load_state_dict(parts["net"])
+    average.state = parts["average"]
+    average.steps = int(progress["steps"])
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": groups})
+    return int(progress["epoch"])

@@ -1,0 +1,72 @@
+"""What a bundle's config.json says, as typed values. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+# Width of a normal red cell on a stained, dried smear in micrometers (6 to 8).
+RED_CELL_MICRONS = 7.5
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """Which net, by its name in `ml.nets.NETS` and `ml.nets.HEADS`, and its channels."""
+
+    name: str = "hemanet"
+    head: str = "map"
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """How a picture becomes the net's input.
+
+    cell_px: width of a red cell, in pixels, to which a picture is scaled.
+    guess: a red cell's width as a share of the square root of the picture's area: where the
+        search for the scale begins when micrometers per pixel are not known.
+    background: percentile of each channel that is taken as the light of the empty slide.
+    floor: smallest transmitted share of that light that is told apart.
+    """
+
+    cell_px: float = 48.0
+    guess: float = 0.2
+    background: float = 92.0
+    floor: float = 0.02
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """config.json of a bundle."""
+
+    cell_types: tuple[str, ...] = ("RBC", "WBC", "PLT")
+    counting_rule: str = "all"
+    net: NetConfig = field(default_factory=NetConfig)
+    input: InputConfig = field(default_factory=InputConfig)
+    name: str = "base"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> BundleConfig:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: a value is missing or of another format; the message is a sentence.
+        """
+        if data.get("format") != FORMAT:
+            raise ValueError(f"This model bundle has format {data.get('format')!r}, not {FORMAT}.")
+        try:
+            net = dict(data["net"])
+            return cls(
+                cell_types=tuple(str(code) for code in data["cell_types"]),
+                counting_rule=str(data["counting_rule"]),
+                net=NetConfig(**{**net, "widths": tuple(net["widths"])}),
+                input=InputConfig(**data["input"]),
+                name=str(data["name"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"This model bundle's config.json is not complete: {error}.") from None

@@ -1,0 +1,169 @@
+"""Measure a bundle against counts made by people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml import metrics, pictures
+from ml.data import BadData, counts_of, read_table
+from ml.predict import FieldPrediction, Predictor
+
+# Pictures opened at a time: bounds the memory.
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A picture and its counts by cell type; a type nobody counted is not in `counts`."""
+
+    path: Path
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the counter said of one picture: whole counts, their intervals, novelty."""
+
+    counts: dict[str, int]
+    intervals: dict[str, tuple[int, int]]
+    novel: bool
+
+
+def read_truth(
+    images: Path, table: Path, types: Sequence[str], *, split: str = "", source: str = ""
+) -> list[Truth]:
+    """Read the rows of a CSV file with the column image and one column per cell type.
+
+    Columns of other names are not looked at; where `split` or `source` is given, only rows with
+    that value in the column of that name count. An image is looked for as named, and by its bare
+    name where the folder has no such path.
+
+    Raises:
+        BadData: no such file or column, no row left, a picture is missing, or a bad count.
+    """
+    truths = []
+    filters = {name: value for name, value in (("split", split), ("source", source)) if value}
+    rows = read_table(table, ("image", *filters))
+    if rows and not any(code.lower() in rows[0] for code in types):
+        raise BadData(f"{table} has no column for a cell type: {', '.join(types).lower()}.")
+    for row in rows:
+        if any(row[key] != value for key, value in filters.items()):
+            continue
+        counts = counts_of(row, types)
+        if not counts:
+            continue
+        path = images / row["image"]
+        if not path.is_file():
+            path = images / Path(row["image"]).name
+        if not path.is_file():
+            raise BadData(f"{images} has no picture named {row['image']}.")
+        truths.append(Truth(path, counts))
+    if not truths:
+        raise BadData(f"{table} has no row with a count to compare with.")
+    return truths
+
+
+def told(field: FieldPrediction) -> Told:
+    """Return what is compared of a prediction."""
+    return Told(
+        {code: count.value for code, count in field.counts.items()},
+        {code: (count.low, count.high) for code, count in field.counts.items()},
+        field.novel,
+    )
+
+
+def tell(
+    predictor: Predictor, paths: Sequence[Path], report: Callable[[int], None] | None = None
+) -> list[Told]:
+    """Count in the pictures, a few at a time; `report` hears how many are done.
+
+    Raises:
+        BadData: a picture cannot be read.
+    """
+    answers = []
+    for start in range(0, len(paths), CHUNK):
+        images = []
+        for path in paths[start : start + CHUNK]:
+            try:
+                images.append(pictures.read(path).image)
+            except (OSError, pictures.BadPicture) as error:
+                raise BadData(f"{path}: {error}") from None
+        for field in predictor.predict(images):
+            answers.append(told(field))
+        if report:
+            report(len(answers))
+    return answers
+
+
+def score(
+    truths: Sequence[Mapping[str, int]],
+    answers: Sequence[Told],
+    types: Sequence[str],
+    *,
+    intervals: bool = True,
+) -> dict[str, Any]:
+    """Return n and, per cell type that was counted, all of `metrics.score` and the share of true
+    counts inside the prediction's interval. A type the model does not know counts as 0.
+    """
+    out: dict[str, Any] = {"n": len(truths), "types": {}}
+    for code in types:
+        rows = [(t[code], s) for t, s in zip(truths, answers, strict=True) if code in t]
+        if not rows:
+            continue
+        true = [count for count, _ in rows]
+        scores = metrics.score(true, [s.counts.get(code, 0) for _, s in rows], intervals=intervals)
+        inside = [low <= count <= high for count, s in rows for low, high in [_range(s, code)]]
+        scores["covered"] = sum(inside) / len(inside)
+        out["types"][code] = scores
+    return out
+
+
+def _range(told: Told, code: str) -> tuple[int, int]:
+    return told.intervals.get(code, (0, 0))
+
+
+def evaluate(
+    predictor: Predictor,
+    truths: Sequence[Truth],
+    report: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Count in all pictures and score them; adds the share called novel."""
+    answers = tell(predictor, [truth.path for truth in truths], report)
+    types = list(predictor.bundle.config.cell_types)
+    out = score([truth.counts for truth in truths], answers, types)
+    out["novel"] = sum(answer.novel for answer in answers) / len(answers)
+    return out
+
+
+def table(scores: dict[str, Any]) -> str:
+    """Return the scores as lines for people."""
+    head = ("cells", "fields", "mean", "MAE", "95 % interval", "constant", "RMSE", "bias", "R2")
+    rows = [head]
+    for code, s in scores["types"].items():
+        low, high = s["mae_interval"]
+        r2 = "-" if s["r2"] is None else f"{s['r2']:.2f}"
+        rows.append(
+            (
+                code,
+                str(s["n"]),
+                f"{s['mean']:.2f}",
+                f"{s['mae']:.2f}",
+                f"{low:.2f} to {high:.2f}",
+                f"{s['constant_mae']:.2f}",
+                f"{s['rmse']:.2f}",
+                f"{s['bias']:+.2f}",
+                r2,
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    covered = ", ".join(f"{code} {s['covered']:.0%}" for code, s in scores["types"].items())
+    lines.append(f"True counts inside the 90 % intervals: {covered}.")
+    lines.append(f"Unlike the training data: {scores['novel']:.0%} of {scores['n']} pictures.")
+    return "\n".join(lines)

@@ -1,0 +1,283 @@
+"""Stage 3: learn from a study's counts, without forgetting, and judge what came out.
+
+Only the late half of the net learns: what the frozen early half makes of each field is computed
+once. Base fields are replayed from the bundle. Intervals are calibrated anew on fields that the
+fits which tell of them have not seen.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml import bundle as bundles
+from ml import calibrate, evaluate, gate, pictures, predict
+from ml import manifest as manifests
+from ml import replay as replays
+from ml.augment import Augmenter, Zoom, load
+from ml.data import BadData
+from ml.examples import Seen, early_example
+from ml.nets import Counter
+from ml.predict import Predictor
+from ml.progress import Reporter
+from ml.replay import Example
+from ml.tuning import Own, Task, raw_counts, tune
+
+EPOCHS = 30
+# Views cached per field: more for few fields, so that the memory stays bounded.
+MOST_VIEWS, LEAST_VIEWS, VIEWS = 8, 2, 1200
+# Parts of the study's fields for the intervals; a fit for them takes this share of the epochs.
+FOLDS = 3
+FOLD_EPOCHS = 0.5
+# With fewer residuals of its own, a study keeps the base's intervals where those are wider.
+OWN_RESIDUALS = 10
+# Shares of the work, for the progress line.
+PREPARED, FOLDED, TUNED = 0.15, 0.5, 0.9
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command's arguments."""
+
+    bundle: Path
+    manifest: Path
+    out: Path
+    epochs: int | None = None
+    seed: int = 0
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The training fields as the late half sees them."""
+
+    own: list[Own]
+    names: list[str]
+    features: list[Seen]
+
+
+def run(options: Options, reporter: Reporter) -> None:
+    """Fine-tune, write OUT/bundle, and emit the result with the gate's verdict.
+
+    Raises:
+        BadBundle, BadData: the bundle or the manifest cannot be used, or nothing can be learned.
+        Cancelled: SIGTERM came; OUT/checkpoint holds what is done.
+    """
+    manifest = manifests.read(options.manifest)
+    if not manifest.of("train"):
+        raise BadData("No counted fields to learn from. Count some fields, then retrain.")
+    champion = Predictor(options.bundle, options.threads)
+    base = champion.bundle
+    types = base.config.cell_types
+    types += tuple(code for code in manifest.cell_types if code not in types)
+    config = replace(
+        base.config, cell_types=types, counting_rule=manifest.counting_rule, name="candidate"
+    )
+    epochs = options.epochs or EPOCHS
+    reporter.log(
+        f"Learning from {_n(len(manifest.of('train')), 'field')}, "
+        f"judging on {_n(len(manifest.of('holdout')), 'hold-out field')}."
+    )
+    learned = _see(champion, manifest, types, options, reporter)
+    replay = [e.widened(len(types)) for e in replays.load(base.replay)] if base.replay else []
+    if not replay:
+        reporter.log("The bundle has no base features to replay: it may forget other slides.")
+    stamp = {
+        "base": bundles.digest(options.bundle),
+        "manifest": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
+        "fields": learned.names,
+        "epochs": epochs,
+        "seed": options.seed,
+    }
+    task = Task(
+        own=learned.own,
+        replay=replay,
+        types=types,
+        epochs=epochs,
+        seed=options.seed,
+        folder=options.out / "checkpoint" / "all",
+        stamp=stamp,
+    )
+    spreads = _calibrate(champion.net, base, task, reporter)
+    net = _widened(champion.net, len(types))
+    tune(net, task, _within(reporter, FOLDED, TUNED, "Learning the study's counts"))
+    novelty = base.calibration.novelty.with_center(np.stack(learned.features))
+    candidate = bundles.Bundle(
+        config=config,
+        weights={name: value.numpy() for name, value in net.state_dict().items()},
+        calibration=calibrate.Calibration(spreads, novelty),
+        metrics={},
+        card=_card(base.card, len(learned.own), manifest, replay),
+        replay=base.replay,
+    )
+    _judge(champion, candidate, manifest, len(learned.own), options, reporter)
+
+
+def _judge(
+    champion: Predictor,
+    candidate: bundles.Bundle,
+    manifest: manifests.Manifest,
+    trained: int,
+    options: Options,
+    reporter: Reporter,
+) -> None:
+    """Measure both on the hold-out fields, write the bundle and emit the result."""
+    bundles.save(candidate, options.out / "bundle")
+    challenger = Predictor(options.out / "bundle", options.threads)
+    entries = manifest.of("holdout")
+    truths: list[Mapping[str, int]] = []
+    told: dict[str, list[evaluate.Told]] = {"champion": [], "candidate": []}
+    for number, entry in enumerate(entries, 1):
+        step = f"Judging on hold-out field {number} of {len(entries)}"
+        reporter.progress(TUNED + (1 - TUNED) * number / (len(entries) + 1), step)
+        try:
+            image = pictures.read(entry.field.path).image
+        except (OSError, pictures.BadPicture) as error:
+            reporter.log(f"Left out hold-out field {entry.field.name}: {_why(error)}")
+            continue
+        truths.append(entry.field.counts)
+        scale = [entry.microns_per_pixel]
+        told["champion"] += [evaluate.told(f) for f in champion.predict([image], scale)]
+        told["candidate"] += [evaluate.told(f) for f in challenger.predict([image], scale)]
+    scores = {
+        name: evaluate.score(truths, answers, manifest.cell_types, intervals=False)
+        for name, answers in told.items()
+    }
+    verdict = gate.judge(
+        scores["champion"],
+        scores["candidate"],
+        tolerance=manifest.tolerance,
+        min_fields=manifest.min_holdout_fields,
+    )
+    counted = {"train": trained, "holdout": len(truths)}
+    metrics = {**scores["candidate"], "fields": counted, "seed": options.seed}
+    reporter.check()
+    bundles.save(replace(candidate, metrics=metrics), options.out / "bundle")
+    reporter.progress(1.0, "Done")
+    reporter.emit(
+        "result",
+        champion=scores["champion"],
+        candidate=scores["candidate"],
+        fields=counted,
+        verdict={"promote": verdict.promote, "text": verdict.text},
+    )
+
+
+def _see(
+    champion: Predictor,
+    manifest: manifests.Manifest,
+    types: tuple[str, ...],
+    options: Options,
+    reporter: Reporter,
+) -> Learned:
+    """Turn the training fields into features, several views each."""
+    entries = manifest.of("train")
+    config = champion.bundle.config
+    views = int(np.clip(VIEWS // len(entries), LEAST_VIEWS, MOST_VIEWS))
+    learned = Learned([], [], [])
+    for number, entry in enumerate(entries, 1):
+        step = f"Reading field {number} of {len(entries)}"
+        reporter.progress(PREPARED * (number - 1) / len(entries), step)
+        try:
+            image = pictures.read(entry.field.path).image
+        except (OSError, pictures.BadPicture) as error:
+            reporter.log(f"Left out field {entry.field.name}: {_why(error)}")
+            continue
+        work = predict.prepare(image, entry.microns_per_pixel, config)
+        predict.look(champion.net, [work], config)
+        cell_px = config.input.cell_px / work.factor
+        item = load(entry.field, image, cell_px, types, config.input)
+        rng = np.random.default_rng([options.seed, number])
+        augmenter = Augmenter(config.input, Zoom(), rng)
+        seen = [early_example(champion.net, augmenter, item, plain=i == 0) for i in range(views)]
+        learned.own.append(Own([example for example, _ in seen], entry.field.group))
+        learned.names.append(entry.field.name)
+        learned.features.append(seen[0][1])
+    if not learned.own:
+        raise BadData("None of the pictures to learn from can be read. Upload them again.")
+    return learned
+
+
+def _calibrate(
+    net: Counter, base: bundles.Bundle, task: Task, reporter: Reporter
+) -> dict[str, calibrate.Spread]:
+    """Return intervals from residuals of fields that the fit which counted them had not seen."""
+    parts = _folds([own.group for own in task.own])
+    residuals: dict[str, list[float]] = {code: [] for code in task.types}
+    epochs = max(1, round(FOLD_EPOCHS * task.epochs))
+    for number in range(max(parts) + 1):
+        rest = [own for own, part in zip(task.own, parts, strict=True) if part != number]
+        unseen = [own.views[0] for own, part in zip(task.own, parts, strict=True) if part == number]
+        if not rest:
+            continue
+        folder = task.folder.with_name(f"part-{number}")
+        fold = replace(
+            task, own=rest, epochs=epochs, folder=folder, stamp={**task.stamp, "part": number}
+        )
+        start = PREPARED + (FOLDED - PREPARED) * number / (max(parts) + 1)
+        end = PREPARED + (FOLDED - PREPARED) * (number + 1) / (max(parts) + 1)
+        fitted = _widened(net, len(task.types))
+        tune(fitted, fold, _within(reporter, start, end, "Learning how far to trust the counts"))
+        for example, raws in zip(unseen, raw_counts(fitted, unseen), strict=True):
+            for index, code in enumerate(task.types):
+                if example.known[index]:
+                    told = calibrate.residual(float(example.counts[index]), float(raws[index]))
+                    residuals[code].append(told)
+    return {
+        code: _spread(values, base.calibration.spreads.get(code))
+        for code, values in residuals.items()
+    }
+
+
+def _spread(residuals: Sequence[float], base: calibrate.Spread | None) -> calibrate.Spread:
+    if not residuals:
+        # A type nobody counted in the study, or only in one slide: the base's word, or none.
+        return base or calibrate.Spread(3.0, 3.0, 0)
+    own = calibrate.quantiles(residuals)
+    if base is None or own.n >= OWN_RESIDUALS:
+        return own
+    return calibrate.Spread(max(own.below, base.below), max(own.above, base.above), own.n)
+
+
+def _folds(groups: Sequence[str]) -> list[int]:
+    """Split by slide where there are slides enough, else by field; every part has some."""
+    names = sorted(set(groups))
+    if len(names) >= FOLDS:
+        return [names.index(group) % FOLDS for group in groups]
+    return [i % min(FOLDS, len(groups)) for i in range(len(groups))]
+
+
+def _widened(net: Counter, types: int) -> Counter:
+    """Return a copy of the net with channels for all types."""
+    wider = copy.deepcopy(net)
+    if types > wider.head.cells.out_channels:
+        torch.manual_seed(0)
+        wider.head.widen(types)
+    return wider
+
+
+def _within(reporter: Reporter, low: float, high: float, step: str) -> Callable[[float], None]:
+    return lambda share: reporter.progress(low + (high - low) * share, step)
+
+
+def _card(base: str, fields: int, manifest: manifests.Manifest, replay: Sequence[Example]) -> str:
+    note = (
+        f"\n## Fine-tuned\n\nOn {_n(fields, 'field')} counted in a study "
+        f"(cell types {', '.join(manifest.cell_types)}; counting rule {manifest.counting_rule}), "
+        f"with {_n(len(replay), 'base field')} replayed. Its measures are in metrics.json.\n"
+    )
+    return base.split("\n## Fine-tuned\n")[0] + note
+
+
+def _n(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, pictures.BadPicture) else "its picture is missing."

@@ -1,0 +1,42 @@
+"""From a picture's light to the net's input: optical density over the empty slide.
+
+A stain absorbs: light = lamp x 10^-density (Beer-Lambert). Dividing by the lamp's light takes
+white balance and exposure out of the picture, and an empty slide becomes 0, which is also what
+convolutions pad with: beyond the border lies empty slide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ml.config import InputConfig
+
+Floats = NDArray[np.float32]
+# The background is found on a picture of at most this many pixels a side.
+PROBE_SIDE = 160
+
+
+def background(image: Image.Image, config: InputConfig) -> Floats:
+    """Return the light of the empty slide, [3] for red, green, blue, 1 to 255."""
+    probe = image
+    if max(image.size) > PROBE_SIDE:
+        probe = image.copy()
+        probe.thumbnail((PROBE_SIDE, PROBE_SIDE), Image.Resampling.BOX)
+    values = np.asarray(probe, dtype=np.float32).reshape(-1, 3)
+    light = np.percentile(values, config.background, axis=0)
+    return np.maximum(light, 1.0).astype(np.float32)
+
+
+def density(pixels: NDArray[np.uint8], light: Floats, config: InputConfig) -> Floats:
+    """Turn pixels [h, w, 3] (0 to 255) into optical densities [h, w, 3] (natural logarithm).
+
+    Light below `config.floor` of the background counts as that much.
+    """
+    levels = np.arange(256, dtype=np.float32)[:, None] / light[None, :]
+    table = -np.log(np.maximum(levels, config.floor)).astype(np.float32)
+    out = np.empty(pixels.shape, dtype=np.float32)
+    for channel in range(3):
+        np.take(table[:, channel], pixels[..., channel], out=out[..., channel])
+    return out

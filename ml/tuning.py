@@ -1,0 +1,162 @@
+"""Train the late half of the net on cached features: a study's own and the base's, mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ml import checkpoint
+from ml.nets import Counter
+from ml.replay import Example
+from ml.targets import Batch, loss, mark_map, type_weights
+from ml.train import rate_at
+
+BATCH = 8
+# Share of epochs in which only the head learns: a new head on old features first, then the
+# features, keeps more of what they know (arXiv 2202.10054).
+PROBE_SHARE = 0.2
+PROBE_RATE = 3e-3
+RATE = 6e-4
+WEIGHT_DECAY = 1e-3
+AVERAGE_DECAY = 0.98
+CLIP_NORM = 5.0
+# Examples of the study in an epoch at least (few fields are shown in several views), and of the
+# base at least and for each of the study's.
+LEAST_OWN = 64
+REPLAY_LEAST = 48
+REPLAY_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class Own:
+    """A field of the study: its views as features, the first one plain."""
+
+    views: list[Example]
+    group: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to learn from and how long; `folder` keeps the checkpoint, `stamp` tells one apart."""
+
+    own: Sequence[Own]
+    replay: Sequence[Example]
+    types: tuple[str, ...]
+    epochs: int
+    seed: int
+    folder: Path
+    stamp: dict[str, Any]
+
+
+def empty_slide(net: Counter) -> Tensor:
+    """Return the early features [c] of an empty slide, which fields are padded with."""
+    with torch.inference_mode():
+        early = net.backbone.early(torch.zeros(1, 3, 128, 128))
+        middle = early[0, :, early.shape[2] // 2, early.shape[3] // 2]
+    return middle.clone()
+
+
+def collate(examples: Sequence[Example], pad: Tensor) -> Batch:
+    """Make a batch; smaller fields are laid on empty slide."""
+    height = max(e.features.shape[1] for e in examples)
+    width = max(e.features.shape[2] for e in examples)
+    # The net halves once more: both sides must be even.
+    height, width = height + height % 2, width + width % 2
+    types = len(examples[0].counts)
+    inputs = pad[None, :, None, None].repeat(len(examples), 1, height, width)
+    for row, example in zip(inputs, examples, strict=True):
+        _, h, w = example.features.shape
+        row[:, :h, :w] = torch.from_numpy(example.features).float()
+    maps = [mark_map(e.points, types, height, width, 1) for e in examples]
+    return Batch(
+        inputs=inputs.contiguous(memory_format=torch.channels_last),
+        maps=torch.from_numpy(np.stack(maps)),
+        counts=torch.from_numpy(np.stack([e.counts for e in examples])),
+        known=torch.from_numpy(np.stack([e.known for e in examples])).float(),
+        marked=torch.from_numpy(np.stack([e.marked for e in examples])).float(),
+        log_scale=torch.tensor([e.log_scale for e in examples], dtype=torch.float32),
+    )
+
+
+def batches(task: Task, pad: Tensor, epoch: int) -> Iterator[Batch]:
+    """Yield one epoch of the study's examples (a random view each) mixed with replay."""
+    rng = np.random.default_rng([task.seed, epoch])
+    times = max(1, -(-LEAST_OWN // len(task.own)))
+    chosen = [
+        own.views[int(rng.integers(len(own.views)))] for own in task.own for _ in range(times)
+    ]
+    share = max(REPLAY_LEAST, round(REPLAY_SHARE * len(chosen)))
+    if task.replay:
+        picked = rng.permutation(len(task.replay))[:share]
+        chosen += [task.replay[int(i)] for i in picked]
+    order = rng.permutation(len(chosen))
+    for start in range(0, len(order), BATCH):
+        yield collate([chosen[int(i)] for i in order[start : start + BATCH]], pad)
+
+
+def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
+    """Train `net` (norms folded) in place; `tell` hears the share done and may raise to end it.
+
+    Saves a checkpoint after each epoch and goes on from it when called again with the same stamp.
+    The early half stays as it is.
+    """
+    torch.manual_seed(task.seed)
+    learner = _Late(net)
+    for parameter in net.backbone.parameters():
+        parameter.requires_grad_(False)
+    for parameter in learner.parameters():
+        parameter.requires_grad_(True)
+    pad = empty_slide(net)
+    weights = type_weights(task.types)
+    probe_epochs = max(1, round(PROBE_SHARE * task.epochs)) if task.epochs > 1 else 0
+    head = list(net.head.parameters())
+    body = [p for module in learner.body for p in module.parameters()]
+    groups: list[dict[str, Any]] = [{"params": head}, {"params": body}]
+    optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=WEIGHT_DECAY)
+    average = checkpoint.Average(learner, AVERAGE_DECAY)
+    first = checkpoint.load(task.folder, learner, optimizer, average, task.stamp)
+    for epoch in range(first, task.epochs):
+        if epoch < probe_epochs:
+            rates = (PROBE_RATE, 0.0)
+        else:
+            rate = rate_at(epoch - probe_epochs, task.epochs - probe_epochs, RATE)
+            rates = (rate, rate)
+        for group, value in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = value
+        everything = list(batches(task, pad, epoch))
+        for number, batch in enumerate(everything):
+            error = loss(net.late(batch.inputs), batch, weights)
+            optimizer.zero_grad(set_to_none=True)
+            error.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(learner.parameters(), CLIP_NORM)
+            optimizer.step()
+            average.update(learner)
+            tell((epoch + (number + 1) / len(everything)) / task.epochs)
+        checkpoint.save(task.folder, learner, optimizer, average, epoch + 1, task.stamp)
+    learner.load_state_dict(average.state)
+
+
+class _Late(nn.Module):
+    """The parts of a net that fine-tuning changes, as a module of their own."""
+
+    def __init__(self, net: Counter) -> None:
+        super().__init__()
+        self.head = net.head
+        self.body = nn.ModuleList(net.backbone.late_parts())
+
+
+@torch.inference_mode()
+def raw_counts(net: Counter, examples: Sequence[Example]) -> list[Any]:
+    """Return the raw counts [types] of each example."""
+    pad = empty_slide(net)
+    out = []
+    for example in examples:
+        batch = collate([example], pad)
+        out.append(net.late(batch.inputs).counts[0].numpy().astype(np.float64))
+    return out
