@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,9 +191,3 @@ def _predictor(sha256: str) -> Predictor:
     from ml.predict import Predictor
 
     return Predictor(Path(settings.REGISTRY_ROOT) / sha256, threads=settings.INFERENCE_THREADS)
-
-
-def warm_up(versions: Iterable[ModelVersion]) -> None:
-    """Load torch and the champions before the first picture comes."""
-    for version in versions:
-        _predictor(version.sha256)
