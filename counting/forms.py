@@ -1,0 +1,92 @@
+"""Forms of the pages. They turn text into values; what a value may be is the services' word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from counting.models import CountingRule, FieldChoice, Role, Study
+
+
+class StudyForm(forms.Form):
+    """Settings of a study, shares as percentages."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    counting_rule = forms.ChoiceField(
+        label=_("Counting rule"),
+        choices=CountingRule.choices,
+        initial=CountingRule.ALL,
+    )
+    readers_per_field = forms.TypedChoiceField(
+        label=_("Readers per field"),
+        choices=((1, _("One reader")), (2, _("Two readers"))),
+        coerce=int,
+        initial=1,
+    )
+    agreement_percent = forms.FloatField(
+        label=_("Two readers agree within"), min_value=0, max_value=100, initial=10, required=False
+    )
+    blind_percent = forms.FloatField(
+        label=_("Fields counted blind"), min_value=0, max_value=100, initial=0, required=False
+    )
+    retrain_after = forms.IntegerField(
+        label=_("Retrain after this many new counts"), min_value=1, required=False, initial=50
+    )
+
+    @staticmethod
+    def values_of(study: Study) -> dict[str, Any]:
+        """Return a study's settings as the form shows them."""
+        return {
+            "name": study.name,
+            "counting_rule": study.counting_rule,
+            "readers_per_field": study.readers_per_field,
+            "agreement_percent": round(study.agreement_tolerance * 100, 2),
+            "blind_percent": round(study.blind_share * 100, 2),
+            "retrain_after": study.retrain_after,
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as services take them."""
+        data = dict(self.cleaned_data)
+        agreement, blind = data.pop("agreement_percent"), data.pop("blind_percent")
+        return {
+            **data,
+            "agreement_tolerance": (10.0 if agreement is None else agreement) / 100,
+            "blind_share": (blind or 0.0) / 100,
+        }
+
+
+class SlideForm(forms.Form):
+    """A new slide."""
+
+    code = forms.CharField(label=_("Code"), max_length=60)
+    stain = forms.CharField(label=_("Stain"), max_length=60, required=False)
+    objective = forms.CharField(label=_("Objective"), max_length=60, required=False)
+    microns_per_pixel = forms.FloatField(label=_("Microns per pixel"), required=False)
+    field_choice = forms.ChoiceField(
+        label=_("Fields chosen"), choices=FieldChoice.choices, initial=FieldChoice.RANDOM
+    )
+
+
+class MemberForm(forms.Form):
+    """An existing account to let in."""
+
+    username = forms.CharField(label=_("User name"), max_length=150)
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.READER)
+
+
+class RoleForm(forms.Form):
+    """A member's new role, or the role that an invitation gives."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.READER)
+
+
+class JoinForm(forms.Form):
+    """A new account, made by somebody who was invited."""
+
+    username = forms.CharField(label=_("User name"), max_length=150)
+    password = forms.CharField(
+        label=_("Password"), widget=forms.PasswordInput, strip=False, max_length=200
+    )

@@ -1,0 +1,213 @@
+"""Reads that only pages need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from counting.models import (
+    ACTIVE,
+    CellType,
+    Field,
+    Membership,
+    ModelVersion,
+    ReferenceCount,
+    Role,
+    Slide,
+    Study,
+    TrainingRun,
+)
+
+from . import access
+from .fields import next_field
+from .studies import with_progress
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+RUNS_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One study on the first page."""
+
+    study: Study
+    role: Role
+    slides: int
+    fields: int
+    counted: int
+
+
+def study_rows(user: User) -> list[StudyRow]:
+    """Return the user's studies with role and progress, by name."""
+    studies = with_progress(access.studies_for(user)).prefetch_related("memberships")
+    rows = []
+    for study in studies:
+        role = next(Role(row.role) for row in study.memberships.all() if row.user_id == user.pk)
+        counts: Any = study
+        rows.append(
+            StudyRow(study, role, counts.slide_count, counts.field_count, counts.counted_count)
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class StudyFrame:
+    """What each page of a study shows around its own content."""
+
+    study: Study
+    role: Role
+    is_admin: bool
+
+
+def study_frame(study: Study, user: User) -> StudyFrame:
+    """Return the frame of a study's pages for a member."""
+    role = access.role_in(user, study) or Role.READER
+    return StudyFrame(study, role, role == Role.ADMIN)
+
+
+def members_of(study: Study) -> QuerySet[Membership]:
+    """Return the study's members by name."""
+    return study.memberships.select_related("user", "study").order_by("user__username")
+
+
+def study_of_model(model_id: int) -> int:
+    """Return the id of a model version's study."""
+    return ModelVersion.objects.values_list("study_id", flat=True).get(pk=model_id)
+
+
+def remaining(study: Study, user: User) -> int:
+    """Return how many fields wait for this reader."""
+    return next_field(study, user).remaining
+
+
+def totals(study: Study) -> dict[str, int]:
+    """Return the sum of the reference counts by cell type."""
+    sums = dict.fromkeys(study.cell_types.values_list("code", flat=True), 0)
+    current = ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
+    for counts in current.values_list("counts", flat=True).iterator():
+        for code, number in counts.items():
+            if code in sums:
+                sums[code] += number
+    return sums
+
+
+def total_rows(study: Study) -> list[tuple[CellType, int]]:
+    """Return each cell type with the sum of its reference counts."""
+    sums = totals(study)
+    return [(row, sums[row.code]) for row in study.cell_types.all()]
+
+
+def fields_of(slide: Slide) -> QuerySet[Field]:
+    """Return the slide's fields in the order they came."""
+    return slide.fields.order_by("pk")
+
+
+def field_before(field: Field) -> int | None:
+    """Return the field before this one in the study's order, or None at its beginning."""
+    order = list(
+        Field.objects.filter(study=field.study)
+        .order_by("slide_id", "pk")
+        .values_list("pk", flat=True)
+    )
+    place = order.index(field.pk)
+    return order[place - 1] if place else None
+
+
+@dataclass(frozen=True)
+class TypeScore:
+    """Hold-out errors of one model version for one cell type, in cells per field."""
+
+    cell_type: CellType
+    n: int
+    mae: float
+    bias: float
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A model version with its scores where it was judged."""
+
+    version: ModelVersion
+    scores: list[TypeScore]
+    fields: int
+    is_base: bool
+
+
+def version_rows(study: Study) -> list[VersionRow]:
+    """Return the study's versions, newest first, with what is known about their errors."""
+    types = list(study.cell_types.all())
+    rows = []
+    for version in study.model_versions.select_related("parent").order_by("-number"):
+        judged = version.metrics.get("candidate") or {}
+        scores = scores_of(judged, types)
+        rows.append(
+            VersionRow(version, scores, int(judged.get("n") or 0), version.parent_id is None)
+        )
+    return rows
+
+
+def scores_of(metrics: dict[str, Any], types: list[CellType]) -> list[TypeScore]:
+    """Return the errors by cell type out of the trainer's metrics; types without are left out."""
+    scores = []
+    for cell_type in types:
+        found = (metrics.get("types") or {}).get(cell_type.code) or {}
+        if found.get("mae") is None:
+            continue
+        scores.append(
+            TypeScore(
+                cell_type,
+                int(found.get("n") or metrics.get("n") or 0),
+                float(found["mae"]),
+                float(found.get("bias") or 0.0),
+                None if found.get("mean") is None else float(found["mean"]),
+            )
+        )
+    return scores
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Champion and candidate of one run on the same hold-out fields, for one cell type."""
+
+    cell_type: CellType
+    champion: float
+    candidate: float
+
+    @property
+    def verdict(self) -> str:
+        """Say in a word which is closer; equal to the shown tenth counts as the same."""
+        before, after = round(self.champion, 2), round(self.candidate, 2)
+        if after == before:
+            return _("same")
+        return _("closer") if after < before else _("further off")
+
+
+def comparisons(run: TrainingRun) -> list[Comparison]:
+    """Return the mean absolute errors of champion and candidate by cell type."""
+    types = list(run.study.cell_types.all())
+    before = {row.cell_type.code: row.mae for row in _side(run, "champion", types)}
+    return [
+        Comparison(row.cell_type, before[row.cell_type.code], row.mae)
+        for row in _side(run, "candidate", types)
+        if row.cell_type.code in before
+    ]
+
+
+def _side(run: TrainingRun, side: str, types: list[CellType]) -> list[TypeScore]:
+    return scores_of(run.metrics.get(side) or {}, types)
+
+
+def active_run(study: Study) -> TrainingRun | None:
+    """Return the run that waits or runs now."""
+    return study.training_runs.filter(state__in=ACTIVE).first()
+
+
+def recent_runs(study: Study) -> QuerySet[TrainingRun]:
+    """Return the newest runs."""
+    return study.training_runs.select_related("champion", "candidate", "requested_by")[:RUNS_SHOWN]

@@ -1,0 +1,44 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.i18n import JavaScriptCatalog
+
+from counting.views import accounts, fields, members, models, settings, slides, status, studies
+
+urlpatterns = [
+    path("", studies.home, name="home"),
+    path("accounts/login/", accounts.SignIn.as_view(), name="login"),
+    path("accounts/logout/", accounts.SignOut.as_view(), name="logout"),
+    path("invitations/<str:token>/", accounts.invitation, name="invitation"),
+    path("studies/new/", studies.new, name="study-new"),
+    path("studies/<int:study_id>/", studies.overview, name="study"),
+    path("studies/<int:study_id>/count/", studies.count, name="count"),
+    path("studies/<int:study_id>/settings/", settings.settings, name="study-settings"),
+    path("studies/<int:study_id>/members/", members.members, name="members"),
+    path("studies/<int:study_id>/members/add/", members.add, name="member-add"),
+    path("studies/<int:study_id>/members/invite/", members.invite, name="member-invite"),
+    path(
+        "studies/<int:study_id>/members/<int:member_id>/role/",
+        members.set_role,
+        name="member-role",
+    ),
+    path(
+        "studies/<int:study_id>/members/<int:member_id>/remove/",
+        members.remove,
+        name="member-remove",
+    ),
+    path("studies/<int:study_id>/models/", models.models, name="models"),
+    path("studies/<int:study_id>/retrain/", models.retrain, name="retrain"),
+    path("models/<int:model_id>/promote/", models.promote, name="model-promote"),
+    path("training-runs/<int:run_id>/", models.run, name="training-run"),
+    path("training-runs/<int:run_id>/cancel/", models.cancel, name="training-run-cancel"),
+    path("studies/<int:study_id>/slides/new/", slides.new, name="slide-new"),
+    path("slides/<int:slide_id>/", slides.slide, name="slide"),
+    path("fields/<int:field_id>/", fields.field, name="field"),
+    path("fields/<int:field_id>/image/", fields.image, name="field-image"),
+    path("fields/<int:field_id>/thumbnail/", fields.thumbnail, name="field-thumbnail"),
+    path("status/", status.status, name="status"),
+    path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+]

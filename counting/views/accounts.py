@@ -1,0 +1,62 @@
+"""Signing in and out, and joining a study by an invitation link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import login
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from counting.errors import Refused
+from counting.forms import JoinForm
+from counting.models import Role
+from counting.services import studies
+
+from .common import signed_in
+
+
+class SignIn(LoginView):
+    template_name = "accounts/login.html"
+    redirect_authenticated_user = True
+
+
+class SignOut(LogoutView):
+    http_method_names = ["post", "options"]
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Join a study: with the account that is signed in, or with a new one."""
+    try:
+        found = studies.find_invitation(token)
+    except Refused as error:
+        over = {"refusal": error.message}
+        return render(request, "accounts/invitation_over.html", over, status=404)
+    form = JoinForm(request.POST or None)
+    refusal = ""
+    if request.method == "POST":
+        try:
+            if request.user.is_authenticated:
+                studies.accept_invitation(token=token, user=signed_in(request))
+                return redirect("study", found.study_id)
+            if form.is_valid():
+                user = studies.accept_invitation(token=token, **form.cleaned_data)
+                login(request, user, "django.contrib.auth.backends.ModelBackend")
+                return redirect("study", found.study_id)
+        except Refused as error:
+            refusal = error.message
+    context: dict[str, Any] = {
+        "form": form,
+        "invitation": found,
+        "role": Role(found.role).label,
+        "refusal": refusal,
+    }
+    status = 400 if request.method == "POST" else 200
+    return render(request, "accounts/invitation.html", context, status=status)

@@ -1,0 +1,65 @@
+"""The counting screen, and the pictures themselves behind their permission check."""
+
+from __future__ import annotations
+
+import mimetypes
+
+from django.contrib.auth.decorators import login_required
+from django.db.models.fields.files import FieldFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from counting.models import CountingRule, Field
+from counting.selectors import access, pages
+
+from .common import signed_in
+
+# A stored picture never changes; the browser keeps it for whoever is signed in.
+KEEP_SECONDS = 7 * 24 * 3600
+
+
+@login_required
+@require_safe
+def field(request: HttpRequest, field_id: int) -> HttpResponse:
+    """Show the counting screen, starting with this field."""
+    row = access.get_field_for(signed_in(request), field_id)
+    context = {
+        "field": row,
+        "study": row.study,
+        "cell_types": row.study.cell_types.all(),
+        "rule": CountingRule(row.study.counting_rule),
+        "previous": pages.field_before(row),
+    }
+    return render(request, "counting/field.html", context)
+
+
+@login_required
+@require_safe
+def image(request: HttpRequest, field_id: int) -> FileResponse:
+    """Send the stored picture."""
+    row = access.get_field_for(signed_in(request), field_id)
+    return _send(row, row.image)
+
+
+@login_required
+@require_safe
+def thumbnail(request: HttpRequest, field_id: int) -> FileResponse:
+    """Send the small copy."""
+    row = access.get_field_for(signed_in(request), field_id)
+    return _send(row, row.thumbnail)
+
+
+def _send(row: Field, file: FieldFile) -> FileResponse:
+    try:
+        stream = file.open("rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    kind = mimetypes.guess_type(file.name or "")[0] or "application/octet-stream"
+    response = FileResponse(stream, content_type=kind)
+    patch_cache_control(response, private=True, max_age=KEEP_SECONDS, immutable=True)
+    # Another person at the same browser must not get it from the cache.
+    patch_vary_headers(response, ["Cookie"])
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,80 @@
+"""Settings of a study: counting rule, readers, blind fields, retraining, cell types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from counting.errors import Refused
+from counting.forms import StudyForm
+from counting.models import CountingRule, Role, Study
+from counting.selectors import access
+from counting.services import studies
+
+from .common import frame, signed_in
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, study_id: int) -> HttpResponse:
+    """Show and change a study's settings (admins)."""
+    study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
+    posted = request.method == "POST"
+    form = StudyForm(request.POST if posted else StudyForm.values_of(study))
+    types = _given_types(request, study) if posted else _types(study)
+    refusal = ""
+    if form.is_valid() and posted:
+        try:
+            with transaction.atomic():
+                studies.update_study(study=study, actor=signed_in(request), **form.settings())
+                studies.set_cell_types(study=study, actor=signed_in(request), cell_types=types)
+        except Refused as error:
+            refusal = error.message
+        else:
+            messages.success(request, _("The settings are saved."))
+            return redirect("study-settings", study.pk)
+    context = frame(
+        request,
+        access.get_study_for(signed_in(request), study_id),
+        "settings",
+        form=form,
+        types=types,
+        refusal=refusal,
+        rules=CountingRule.choices,
+    )
+    return render(request, "studies/settings.html", context, status=400 if posted else 200)
+
+
+def _types(study: Study) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": row.code,
+            "name": row.name,
+            "color": row.color,
+            "key": row.key,
+            "position": row.position,
+        }
+        for row in study.cell_types.all()
+    ]
+
+
+def _given_types(request: HttpRequest, study: Study) -> list[dict[str, Any]]:
+    """Return the cell types as posted; what is missing stays as it is."""
+    return [
+        {
+            **row,
+            **{
+                name: request.POST[f"{row['code']}-{name}"].strip()
+                for name in ("name", "color", "key")
+                if f"{row['code']}-{name}" in request.POST
+            },
+        }
+        for row in _types(study)
+    ]
