@@ -18,9 +18,11 @@ from ml.config import InputConfig
 from ml.data import Field
 from ml.optics import Floats, background, density
 
-# A cell cut by a crop still counts when this share of a red cell's width is left of it: about
-# what the annotators of the training fields counted at the border of the picture.
-VISIBLE = 0.13
+# A cell cut by a crop still counts when this share of a red cell's width is left of it, where
+# nothing is known of how its annotators did it.
+VISIBLE = 0.17
+# Share of the cells they did count at the border of the picture that may lie below that.
+VISIBLE_TAIL = 0.03
 # Pictures are kept at no more than this many pixels per red cell: the largest zoom needs no more.
 KEEP_CELL_PX = 84.0
 NOISE_SIDE = 1024
@@ -31,10 +33,12 @@ class Zoom:
     """How red cells are sized in views: log2 of (width / `InputConfig.cell_px`).
 
     Most views lie near 0 (normal, `near`), a share `wide_share` anywhere in `wide`; only views
-    within `counted` train the counts, the others train the scale.
+    within `counted` train the counts, the others train the scale. A share `whole` is shrunk to
+    show the field with all its borders: annotators treat cells there as no crop can imitate.
     """
 
     near: float = 0.22
+    whole: float = 0.4
     wide_share: float = 0.15
     wide: tuple[float, float] = (-1.8, 1.3)
     counted: tuple[float, float] = (-0.9, 0.8)
@@ -44,7 +48,8 @@ class Zoom:
 class Loaded:
     """A field in memory: 8-bit RGB, not larger than views need, and the background's light.
 
-    boxes: [n, 5] of type index, left, top, right, bottom; sharp: box sizes are known.
+    boxes: [n, 5] of type index, left, top, right, bottom. visible: share of a red cell's width
+    that must be left of a cell for it to count.
     """
 
     image: Image.Image
@@ -54,6 +59,7 @@ class Loaded:
     counts: Floats
     known: NDArray[np.bool_]
     marked: NDArray[np.bool_]
+    visible: float = VISIBLE
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,19 @@ def load(
         known=np.array([code in field.counts for code in types]),
         marked=np.array([field.marked(code) for code in types]),
     )
+
+
+def least_visible(loaded: Sequence[Loaded]) -> float:
+    """Return how much of a cell the annotators of these fields wanted to see at the border, as
+    a share of a red cell's width; `VISIBLE` when there are few such cells.
+    """
+    shares: list[float] = []
+    for item in loaded:
+        right, bottom = item.image.width - 1.0, item.image.height - 1.0
+        for _, x0, y0, x1, y1 in item.boxes.tolist():
+            if x0 <= 1 or y0 <= 1 or x1 >= right or y1 >= bottom:
+                shares.append(min(x1 - x0, y1 - y0) / item.cell_px)
+    return float(np.quantile(shares, VISIBLE_TAIL)) if len(shares) >= 50 else VISIBLE
 
 
 class Augmenter:
@@ -194,8 +213,9 @@ class Augmenter:
             scale = float(rng.uniform(*zoom.wide))
         else:
             scale = float(np.clip(rng.normal(0.0, zoom.near), *zoom.wide))
-        if not (loaded.marked | ~loaded.known).all():
-            # What has counts only cannot be cropped: it must fit into the canvas whole.
+        uncropped = not (loaded.marked | ~loaded.known).all()
+        # What has counts only cannot be cropped: it must fit into the canvas whole.
+        if uncropped or rng.random() < zoom.whole:
             fit = min(width / loaded.image.width, height / loaded.image.height)
             scale = min(scale, float(np.log2(fit * loaded.cell_px / self.config.cell_px)))
         return scale
@@ -231,7 +251,7 @@ class Augmenter:
         left_over = np.minimum(kept[:, 3] - kept[:, 1], kept[:, 4] - kept[:, 2])
         # Rounding to whole pixels moves a border by less than one: that cuts nothing.
         uncut = (np.abs(kept - boxes) < 1.0).all(axis=1)
-        visible = left_over >= VISIBLE * loaded.cell_px * factor
+        visible = left_over >= loaded.visible * loaded.cell_px * factor
         kept = kept[uncut | visible]
         kept[:, 1::2] += left
         kept[:, 2::2] += top

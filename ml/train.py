@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ml import checkpoint, pictures
-from ml.augment import Augmenter, Loaded, Zoom, load
+from ml.augment import Augmenter, Loaded, Zoom, least_visible, load
 from ml.config import BundleConfig
 from ml.data import BadData, Field
 from ml.nets import STRIDE, Counter
@@ -21,7 +21,7 @@ from ml.targets import Batch, collate, loss, type_weights
 
 Report = Callable[[str], None]
 # Canvases of views (height, width): about one batch in each shape a camera may have.
-CANVASES = ((240, 288), (256, 256), (224, 304), (192, 336))
+CANVASES = ((240, 320), (256, 304), (256, 256))
 AVERAGE_DECAY = 0.998
 # Share of steps in which the learning rate rises to its peak; it then falls along a cosine.
 WARM_UP = 0.08
@@ -57,7 +57,14 @@ def load_fields(fields: Sequence[Field], config: BundleConfig) -> list[Loaded]:
             raise BadData(f"{field.path}: {error}") from None
         cell_px = field.cell_px or UNKNOWN_WIDTH * image.width
         loaded.append(load(field, image, cell_px, config.cell_types, config.input))
-    return loaded
+    groups = [field.group for field in fields]
+    visible = {
+        name: least_visible([x for x, group in zip(loaded, groups, strict=True) if group == name])
+        for name in set(groups)
+    }
+    return [
+        replace(item, visible=visible[group]) for item, group in zip(loaded, groups, strict=True)
+    ]
 
 
 def batches(
