@@ -1,21 +1,20 @@
 /** The counting screen: brings picture, tally, panel, keys and server together. */
-import { api } from "../lib/api.js";
-import { all, isTyping, one, say } from "../lib/dom.js";
+import { one, say } from "../lib/dom.js";
 import { fill, gettext, ngettext } from "../lib/i18n.js";
 import { shapeAt } from "../lib/shapes.js";
 import { Clock } from "./clock.js";
+import { listen } from "./commands.js";
 import { Fields } from "./fields.js";
-import { MAY_REPEAT, meaning } from "./keys.js";
 import { Panel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { Saver } from "./saver.js";
+import { Suggestion, isPending } from "./suggestion.js";
 import { Tally } from "./tally.js";
 
 /** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
 const DOUBLE_CLICK = 350;
-const ASK_AGAIN = { first: 1000, growth: 1.4, longest: 8000 };
 
-class Screen {
+export class Screen {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
@@ -50,43 +49,13 @@ class Screen {
     this.dirty = false;
     this.asking = false;
     this.placedAt = 0;
-    this.predictionTimer = 0;
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
-    this.listen();
-  }
-
-  listen() {
-    document.addEventListener("keydown", (event) => this.key(event));
+    this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
     addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
     addEventListener("pagehide", () => this.saver.flush());
     document.addEventListener("visibilitychange", () => document.hidden && this.saver.flush());
-    /** @type {Record<string, () => void>} */
-    const buttons = {
-      accept: () => this.accept(),
-      submit: () => this.submit(),
-      previous: () => this.previous(),
-      undo: () => this.tally.undo(),
-      redo: () => this.tally.redo(),
-      marks: () => this.toggleMarks(),
-      help: () => this.help(),
-      "zoom-in": () => this.picture.zoom(1.4),
-      "zoom-out": () => this.picture.zoom(1 / 1.4),
-      fit: () => this.picture.fit(),
-      retry: () => this.askForPrediction(),
-      "leave-out": () => this.submit({ leaveOut: this.tally.untouched, sure: true }),
-      "ask-zero": () => this.submit({ sure: true }),
-      "ask-back": () => this.stopAsking(),
-    };
-    for (const [name, action] of Object.entries(buttons)) {
-      for (const button of all(`[data-${name}]`)) {
-        button.addEventListener("click", () => {
-          action();
-          // The next Enter is to submit, not to press this button again.
-          if (!button.closest("dialog")) button.blur();
-        });
-      }
-    }
+    listen(this);
   }
 
   // --- One field ---------------------------------------------------------------------------
@@ -96,7 +65,7 @@ class Screen {
    * @param {number} id @param {"push" | "stay"} address what happens to the page's address
    */
   async show(id, address) {
-    clearTimeout(this.predictionTimer);
+    this.suggestion.leave();
     this.busy = true;
     this.stopAsking();
     let field;
@@ -160,7 +129,7 @@ class Screen {
   showPrediction(field) {
     const counted = field.my_reading?.state === "submitted";
     const blind = field.blind && !counted;
-    const pending = !blind && !field.prediction && ["waiting", "predicting"].includes(field.state);
+    const pending = !blind && isPending(field);
     const words = blind
       ? gettext("hidden until you submit")
       : field.state === "failed"
@@ -174,38 +143,21 @@ class Screen {
     this.panel.notice("novel", Boolean(field.prediction?.novel));
     this.panel.notice("failed", field.state === "failed", field.error);
     this.drawMarks();
-    if (pending) this.waitForPrediction(ASK_AGAIN.first);
+    if (pending) this.suggestion.await(field);
   }
 
-  /** @param {number} wait milliseconds */
-  waitForPrediction(wait) {
-    const field = this.field;
-    clearTimeout(this.predictionTimer);
-    this.predictionTimer = window.setTimeout(async () => {
-      let now = null;
-      try {
-        now = await this.fields.refresh(field.id);
-      } catch {
-        // Asked again below.
-      }
-      if (this.field !== field) return;
-      const still = !now || (!now.prediction && ["waiting", "predicting"].includes(now.state));
-      if (still) {
-        this.waitForPrediction(Math.min(wait * ASK_AGAIN.growth, ASK_AGAIN.longest));
-        return;
-      }
-      Object.assign(field, { prediction: now.prediction, state: now.state, error: now.error });
-      // Only the suggestion changes: what the reader has counted stays.
-      this.showPrediction(field);
-      this.panel.announce(gettext("The suggestion has arrived."));
-    }, wait);
+  /** @param {import("./fields.js").Field} field */
+  arrived(field) {
+    // Only the suggestion changes: what the reader has counted stays.
+    this.showPrediction(field);
+    this.panel.announce(gettext("The suggestion has arrived."));
   }
 
   async askForPrediction() {
     const field = this.field;
+    if (!field) return;
     try {
-      const now = await api(`fields/${field.id}/predict/`, { method: "POST" });
-      Object.assign(field, { state: now.state, error: now.error });
+      await this.suggestion.request(field);
       if (this.field === field) this.showPrediction(field);
     } catch (error) {
       this.panel.notice("trouble", true, error.message);
@@ -395,60 +347,6 @@ class Screen {
     if (!this.asking) return;
     this.asking = false;
     this.panel.notice("ask", false);
-  }
-
-  help() {
-    const dialog = /** @type {HTMLDialogElement} */ (one("#keys"));
-    if (dialog.open) dialog.close();
-    else dialog.showModal();
-  }
-
-  // --- Keys --------------------------------------------------------------------------------
-
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    const target = event.target;
-    const typing = isTyping(target);
-    const meant = meaning(event, {
-      keys: this.keys,
-      typing,
-      dialog: /** @type {HTMLDialogElement} */ (one("#keys")).open,
-      button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
-    });
-    if (!meant) return;
-    if (meant.name === "escape") {
-      this.stopAsking();
-      if (typing) /** @type {HTMLElement} */ (target).blur();
-      return; // an open dialog closes by itself
-    }
-    event.preventDefault();
-    if (event.repeat && !MAY_REPEAT.has(meant.name)) return;
-    if (typing && !["undo", "redo"].includes(meant.name)) {
-      /** @type {HTMLElement} */ (target).blur();
-    }
-    const code = meant.code ?? this.active;
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      add: () => this.add(code, 1),
-      subtract: () => this.add(code, -1),
-      zero: () => !this.busy && this.tally.type(this.active, 0),
-      number: () => this.panel.input(this.active).focus(),
-      accept: () => this.accept(),
-      submit: () => this.submit(),
-      previous: () => this.previous(),
-      undo: () => !this.busy && this.tally.undo(),
-      redo: () => !this.busy && this.tally.redo(),
-      marks: () => this.toggleMarks(),
-      help: () => this.help(),
-      "zoom-in": () => this.picture.zoom(1.4),
-      "zoom-out": () => this.picture.zoom(1 / 1.4),
-      fit: () => this.picture.fit(),
-      left: () => this.picture.pan(-0.15, 0),
-      right: () => this.picture.pan(0.15, 0),
-      up: () => this.picture.pan(0, -0.15),
-      down: () => this.picture.pan(0, 0.15),
-    };
-    actions[meant.name]?.();
   }
 }
 

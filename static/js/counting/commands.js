@@ -1,0 +1,98 @@
+/** What buttons and keys of the counting screen do. */
+import { all, isTyping, one } from "../lib/dom.js";
+import { MAY_REPEAT, meaning } from "./keys.js";
+
+/** @typedef {import("./main.js").Screen} Screen */
+
+const ZOOM = 1.4;
+const STEP = 0.15;
+
+/** @param {Screen} screen */
+export function listen(screen) {
+  document.addEventListener("keydown", (event) => press(screen, event));
+  for (const [name, action] of Object.entries(buttonsOf(screen))) {
+    for (const button of all(`button[data-${name}]`)) {
+      button.addEventListener("click", () => {
+        action();
+        // The next Enter is to submit, not to press this button again.
+        if (!button.closest("dialog")) button.blur();
+      });
+    }
+  }
+}
+
+/** @param {Screen} screen @returns {Record<string, () => void>} */
+function shared(screen) {
+  return {
+    accept: () => screen.accept(),
+    submit: () => screen.submit(),
+    previous: () => screen.previous(),
+    undo: () => !screen.busy && screen.tally.undo(),
+    redo: () => !screen.busy && screen.tally.redo(),
+    marks: () => screen.toggleMarks(),
+    help: () => toggleHelp(),
+    "zoom-in": () => screen.picture.zoom(ZOOM),
+    "zoom-out": () => screen.picture.zoom(1 / ZOOM),
+    fit: () => screen.picture.fit(),
+  };
+}
+
+/** @param {Screen} screen @returns {Record<string, () => void>} */
+function buttonsOf(screen) {
+  return {
+    ...shared(screen),
+    retry: () => screen.askForPrediction(),
+    "leave-out": () => screen.submit({ leaveOut: screen.tally.untouched, sure: true }),
+    "ask-zero": () => screen.submit({ sure: true }),
+    "ask-back": () => screen.stopAsking(),
+  };
+}
+
+/** @param {Screen} screen @param {string} code @returns {Record<string, () => void>} */
+function keysOf(screen, code) {
+  return {
+    ...shared(screen),
+    add: () => screen.add(code, 1),
+    subtract: () => screen.add(code, -1),
+    zero: () => !screen.busy && screen.tally.type(screen.active, 0),
+    number: () => screen.panel.input(screen.active).focus(),
+    left: () => screen.picture.pan(-STEP, 0),
+    right: () => screen.picture.pan(STEP, 0),
+    up: () => screen.picture.pan(0, -STEP),
+    down: () => screen.picture.pan(0, STEP),
+  };
+}
+
+/** @param {Screen} screen @param {KeyboardEvent} event */
+function press(screen, event) {
+  const target = event.target;
+  const typing = isTyping(target);
+  const meant = meaning(event, {
+    keys: screen.keys,
+    typing,
+    dialog: help().open,
+    button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
+  });
+  if (!meant) return;
+  if (meant.name === "escape") {
+    screen.stopAsking();
+    if (typing) /** @type {HTMLElement} */ (target).blur();
+    return; // an open dialog closes by itself
+  }
+  event.preventDefault();
+  if (event.repeat && !MAY_REPEAT.has(meant.name)) return;
+  if (typing && !["undo", "redo"].includes(meant.name)) {
+    /** @type {HTMLElement} */ (target).blur();
+  }
+  keysOf(screen, meant.code ?? screen.active)[meant.name]?.();
+}
+
+/** @returns {HTMLDialogElement} */
+function help() {
+  return /** @type {HTMLDialogElement} */ (one("#keys"));
+}
+
+function toggleHelp() {
+  if (help().open) help().close();
+  else help().showModal();
+}

@@ -1,0 +1,221 @@
+/**
+ * The line of files on their way to the server: a few at a time, each tried again while the server
+ * is away. Knows nothing of the page.
+ *
+ * @typedef {"waiting" | "sending" | "unpacking" | "added" | "duplicate" | "refused" | "lost" |
+ *   "stopped"} Outcome
+ */
+import { ApiError, api } from "../lib/api.js";
+import { fill, gettext } from "../lib/i18n.js";
+import { isArchive } from "./files.js";
+import { send } from "./send.js";
+
+const AT_ONCE = 3;
+const TRY_AGAIN = [1000, 2000, 4000, 8000, 15000];
+const IMPORT_PACE = 1000;
+
+/** One file. `share` goes from 0 to 1; `field` is the field it became or is already. */
+export class Upload {
+  /** @param {File} file */
+  constructor(file) {
+    this.file = file;
+    this.name = file.name;
+    this.archive = isArchive(file);
+    /** @type {Outcome} */
+    this.outcome = "waiting";
+    this.words = "";
+    this.share = 0;
+    /** @type {number | null} */
+    this.field = null;
+    /** The server's id of the archive's import while it is unpacked, and what was told of it. */
+    this.import = 0;
+    this.told = 0;
+    this.stopper = new AbortController();
+  }
+
+  get active() {
+    return ["waiting", "sending", "unpacking"].includes(this.outcome);
+  }
+}
+
+export class Queue {
+  /**
+   * @param {string} slideId
+   * @param {{changed: (upload: Upload) => void, added: (field: any) => void,
+   *   unpacked: (results: ArchiveResult[]) => void}} tell
+   *
+   * @typedef {{name: string, outcome: "added" | "duplicate" | "refused", field: number | null,
+   *   message: string}} ArchiveResult
+   */
+  constructor(slideId, tell) {
+    this.slideId = slideId;
+    this.tell = tell;
+    /** @type {Upload[]} */
+    this.waiting = [];
+    this.running = 0;
+    /** @type {Set<() => void>} */
+    this.pauses = new Set();
+    addEventListener("online", () => {
+      for (const go of this.pauses) go();
+    });
+  }
+
+  get active() {
+    return this.running > 0 || this.waiting.length > 0;
+  }
+
+  /** @param {Upload} upload */
+  add(upload) {
+    upload.stopper = new AbortController();
+    this.#set(upload, "waiting", "");
+    this.waiting.push(upload);
+    this.#next();
+  }
+
+  /** @param {Upload} upload */
+  stop(upload) {
+    if (!upload.active) return;
+    this.waiting = this.waiting.filter((other) => other !== upload);
+    upload.stopper.abort();
+    if (upload.outcome === "waiting") this.#set(upload, "stopped", gettext("Stopped."));
+    if (upload.import) api(`imports/${upload.import}/cancel/`, { method: "POST" }).catch(() => {});
+  }
+
+  #next() {
+    while (this.running < AT_ONCE) {
+      const upload = this.waiting.shift();
+      if (!upload) return;
+      this.running += 1;
+      this.#carry(upload).finally(() => {
+        this.running -= 1;
+        this.#next();
+        this.tell.changed(upload);
+      });
+    }
+  }
+
+  /** @param {Upload} upload */
+  async #carry(upload) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        this.#set(upload, "sending", "");
+        if (upload.archive) await this.#archive(upload);
+        else await this.#picture(upload);
+        return;
+      } catch (caught) {
+        if (caught instanceof DOMException && caught.name === "AbortError") {
+          this.#set(upload, "stopped", gettext("Stopped."));
+          return;
+        }
+        const error = caught instanceof ApiError ? caught : new ApiError(String(caught), 0);
+        if (!error.passing || attempt >= TRY_AGAIN.length) {
+          this.#settle(upload, error);
+          return;
+        }
+        this.#set(upload, "waiting", error.message);
+        await this.#pause(TRY_AGAIN[attempt], upload.stopper.signal);
+      }
+    }
+  }
+
+  /** @param {Upload} upload @param {ApiError} error */
+  #settle(upload, error) {
+    upload.field = Number(error.body.existing) || null;
+    if (error.status === 409) this.#set(upload, "duplicate", error.message);
+    else if (error.passing || error.status === 401) this.#set(upload, "lost", error.message);
+    else this.#set(upload, "refused", error.message);
+  }
+
+  /** @param {Upload} upload */
+  async #picture(upload) {
+    const field = await send(
+      "fields/",
+      { slide: this.slideId, image: upload.file },
+      this.#following(upload),
+    );
+    upload.field = field.id;
+    this.#set(upload, "added", field.warning || gettext("Added."));
+    this.tell.added(field);
+  }
+
+  /** @param {Upload} upload */
+  async #archive(upload) {
+    const { signal } = upload.stopper;
+    if (!upload.import) {
+      const path = `slides/${this.slideId}/imports/`;
+      const made = await send(path, { archive: upload.file }, this.#following(upload));
+      upload.import = made.id;
+      upload.told = 0;
+    }
+    for (;;) {
+      const job = await api(`imports/${upload.import}/`);
+      upload.share = job.progress;
+      const news = job.results.slice(upload.told);
+      upload.told = job.results.length;
+      if (news.length > 0) this.tell.unpacked(news);
+      if (this.#over(upload, job)) return;
+      const words = gettext("Unpacking: %(done)s of %(total)s files");
+      this.#set(upload, "unpacking", fill(words, { done: job.done, total: job.total }));
+      await this.#pause(IMPORT_PACE, signal.aborted ? null : signal);
+    }
+  }
+
+  /** @param {Upload} upload @param {any} job as the API tells it @returns {boolean} */
+  #over(upload, job) {
+    const count = (/** @type {string} */ outcome) =>
+      job.results.filter((/** @type {ArchiveResult} */ one) => one.outcome === outcome).length;
+    if (job.state === "succeeded") {
+      const words = gettext(
+        "Unpacked: %(added)s added, %(same)s there already, %(refused)s refused.",
+      );
+      this.#set(upload, "added", fill(words, {
+        added: count("added"), same: count("duplicate"), refused: count("refused"),
+      }));
+    } else if (job.state === "failed") {
+      this.#set(upload, "refused", job.error);
+    } else if (job.state === "cancelled") {
+      const words = gettext("Stopped. %(added)s pictures came in before.");
+      this.#set(upload, "stopped", fill(words, { added: count("added") }));
+    } else {
+      return false;
+    }
+    upload.import = 0;
+    return true;
+  }
+
+  /** @param {Upload} upload */
+  #following(upload) {
+    return {
+      signal: upload.stopper.signal,
+      onProgress: (/** @type {number} */ share) => {
+        upload.share = share;
+        this.tell.changed(upload);
+      },
+    };
+  }
+
+  /** @param {Upload} upload @param {Outcome} outcome @param {string} words */
+  #set(upload, outcome, words) {
+    if (outcome === "waiting" || (outcome === "sending" && !upload.import)) upload.share = 0;
+    upload.outcome = outcome;
+    upload.words = words;
+    this.tell.changed(upload);
+  }
+
+  /**
+   * @param {number} milliseconds shorter when the network comes back or the upload is stopped
+   * @param {AbortSignal | null} signal
+   */
+  #pause(milliseconds, signal) {
+    return new Promise((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        this.pauses.delete(go);
+        resolve(undefined);
+      };
+      const timer = window.setTimeout(go, milliseconds);
+      this.pauses.add(go);
+      signal?.addEventListener("abort", go, { once: true });
+    });
+  }
+}
