@@ -2,7 +2,7 @@
 import { all, isTyping, one } from "../lib/dom.js";
 import { MAY_REPEAT, meaning } from "./keys.js";
 
-/** @typedef {import("./main.js").Screen} Screen */
+/** @typedef {import("./screen.js").Screen} Screen */
 
 const ZOOM = 1.4;
 const STEP = 0.15;

@@ -1,0 +1,354 @@
+/** The counting screen: brings picture, tally, panel, keys and server together. */
+import { one, say } from "../lib/dom.js";
+import { fill, gettext, ngettext } from "../lib/i18n.js";
+import { shapeAt } from "../lib/shapes.js";
+import { Clock } from "./clock.js";
+import { Fields } from "./fields.js";
+import { Panel } from "./panel.js";
+import { Picture } from "./picture.js";
+import { Saver } from "./saver.js";
+import { Suggestion, isPending } from "./suggestion.js";
+import { Tally } from "./tally.js";
+
+/** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
+const DOUBLE_CLICK = 350;
+
+export class Screen {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    this.studyId = root.dataset.study ?? "";
+    this.fields = new Fields(this.studyId);
+    this.panel = new Panel({
+      activate: (code) => this.activate(code),
+      add: (code, by) => this.add(code, by),
+      type: (code, number) => this.tally.type(code, number),
+      typed: () => this.tally.endTyping(),
+      take: (code) => this.accept([code]),
+    });
+    this.types = this.panel.types;
+    this.keys = new Map(this.types.map((type) => [type.key, type.code]));
+    this.tally = new Tally(this.types.map((type) => type.code));
+    this.tally.onChange = () => this.changed();
+    this.active = this.types[0]?.code ?? "";
+    const looks = this.types.map(({ code, color, position }) => [
+      code,
+      { shape: shapeAt(position), color },
+    ]);
+    this.picture = new Picture(one("#viewer"), Object.fromEntries(looks), gettext("Picture"));
+    this.picture.onTap = (x, y, hit, hint) => this.tap(x, y, hit, hint);
+    this.picture.onMove = (index, x, y) => !this.busy && this.tally.move(index, x, y);
+    this.clock = new Clock();
+    this.saver = new Saver(root.dataset.user ?? "", (state, error) => this.saveState(state, error));
+    /** @type {import("./fields.js").Field | null} */
+    this.field = null;
+    /** @type {import("./tally.js").Prediction | null} */
+    this.shown = null;
+    this.busy = false;
+    this.dirty = false;
+    this.asking = false;
+    this.placedAt = 0;
+    /** @type {Promise<{field: number | null, remaining: number}> | null} */
+    this.coming = null;
+    this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
+    addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
+    addEventListener("pagehide", () => this.saver.flush());
+    document.addEventListener("visibilitychange", () => document.hidden && this.saver.flush());
+  }
+
+  // --- One field ---------------------------------------------------------------------------
+
+  /**
+   * Bring a field to the screen.
+   * @param {number} id @param {"push" | "stay"} address what happens to the page's address
+   */
+  async show(id, address) {
+    this.suggestion.leave();
+    this.busy = true;
+    this.stopAsking();
+    let field;
+    try {
+      field = await this.fields.get(id);
+    } catch (error) {
+      this.busy = false;
+      this.panel.notice("trouble", true, error.message);
+      return;
+    }
+    if (address === "push") {
+      const here = this.field?.id;
+      if (here !== undefined) this.fields.keepTrail([...this.fields.trail, here]);
+      history.pushState(null, "", `/fields/${id}/`);
+    }
+    this.field = field;
+    this.panel.notice("trouble", false);
+    this.start(field);
+    this.busy = false;
+    this.coming = this.fields.next(id);
+    this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
+    try {
+      await this.picture.open(field);
+    } catch {
+      this.panel.notice("trouble", true, gettext("The picture cannot be shown. Load the page again."));
+    }
+    if (this.field === field) this.drawMarks();
+  }
+
+  /** @param {import("./fields.js").Field} field */
+  start(field) {
+    const kept = this.saver.kept(field.id);
+    const mine = field.my_reading;
+    this.tally.load(kept ?? mine);
+    this.shown = null;
+    this.dirty = Boolean(kept);
+    this.clock.restart(kept?.seconds ?? (mine?.state === "draft" ? mine.seconds : 0));
+    this.panel.notice("restored", Boolean(kept) || mine?.state === "draft");
+    this.panel.saved(kept ? "waiting" : mine ? stateOf(mine) : "none");
+    document.title = `${field.name} – HemaTally`;
+    say(one("[data-field-name]"), field.name);
+    one("[data-slide-link]").setAttribute("href", `/slides/${field.slide}/`);
+    this.fields
+      .slideCode(field.slide)
+      .then((code) => this.field === field && say(one("[data-slide-code]"), code))
+      .catch(() => {});
+    this.showPrediction(field);
+    this.changed({ quiet: true });
+    if (kept) this.keepDraft();
+  }
+
+  /** @param {number} remaining */
+  showRemaining(remaining) {
+    const words = ngettext("%(n)s field left", "%(n)s fields left", remaining);
+    say(one("[data-remaining]"), fill(words, { n: remaining }));
+  }
+
+  // --- The prediction ----------------------------------------------------------------------
+
+  /** @param {import("./fields.js").Field} field */
+  showPrediction(field) {
+    const counted = field.my_reading?.state === "submitted";
+    const blind = field.blind && !counted;
+    const pending = !blind && isPending(field);
+    const words = blind
+      ? gettext("hidden until you submit")
+      : field.state === "failed"
+        ? gettext("no suggestion")
+        : pending
+          ? gettext("suggestion on its way…")
+          : gettext("no suggestion");
+    if (field.prediction) this.shown = field.prediction;
+    this.panel.showSuggestions(field.prediction, words);
+    this.panel.notice("blind", blind);
+    this.panel.notice("novel", Boolean(field.prediction?.novel));
+    this.panel.notice("failed", field.state === "failed", field.error);
+    this.drawMarks();
+    if (pending) this.suggestion.await(field);
+  }
+
+  /** @param {import("./fields.js").Field} field */
+  arrived(field) {
+    // Only the suggestion changes: what the reader has counted stays.
+    this.showPrediction(field);
+    this.panel.announce(gettext("The suggestion has arrived."));
+  }
+
+  async askForPrediction() {
+    const field = this.field;
+    if (!field) return;
+    try {
+      await this.suggestion.request(field);
+      if (this.field === field) this.showPrediction(field);
+    } catch (error) {
+      this.panel.notice("trouble", true, error.message);
+    }
+  }
+
+  // --- Counting ----------------------------------------------------------------------------
+
+  /** @param {string} code */
+  activate(code) {
+    this.active = code;
+    this.panel.showCounts(this.tally, code);
+  }
+
+  /** @param {string} code @param {number} by */
+  add(code, by) {
+    if (this.busy) return;
+    this.active = code;
+    this.tally.add(code, by);
+    this.panel.flash(code);
+    const type = this.types.find((each) => each.code === code);
+    this.panel.announce(`${type?.name}: ${this.tally.number(code)}`);
+  }
+
+  /** @param {number} x @param {number} y @param {number} hit @param {number} hint */
+  tap(x, y, hit, hint) {
+    if (this.busy || !this.field) return;
+    const now = performance.now();
+    if (hit >= 0) {
+      if (now - this.placedAt > DOUBLE_CLICK) this.tally.remove(hit);
+      return;
+    }
+    this.placedAt = now;
+    // A suggestion of the active type lends its place: its center is better than a tap's.
+    const suggestion = this.picture.suggested[hint];
+    const place = suggestion?.cell_type === this.active ? suggestion : { x, y };
+    this.tally.place(this.active, place.x, place.y);
+    this.panel.flash(this.active);
+    if (!this.picture.visible) this.toggleMarks();
+  }
+
+  /** @param {string[]} [codes] */
+  accept(codes) {
+    if (this.busy || !this.field?.prediction) return;
+    this.tally.accept(this.field.prediction, codes);
+  }
+
+  changed({ quiet = false } = {}) {
+    this.panel.showCounts(this.tally, this.active);
+    this.drawMarks();
+    this.stopAsking();
+    if (quiet) return;
+    this.dirty = true;
+    this.keepDraft();
+  }
+
+  drawMarks() {
+    const { tally, picture } = this;
+    picture.marks = tally.now.marks;
+    picture.faded = new Set(tally.codes.filter((code) => tally.numberOnly(code)));
+    // A type the reader has taken in hand shows the reader's marks; the others the suggestion's.
+    const suggested = this.field?.prediction?.marks ?? [];
+    picture.suggested = suggested.filter(
+      (hint) => picture.looks[hint.cell_type] && !this.isNearMark(hint),
+    );
+    picture.draw();
+  }
+
+  /** @param {import("./tally.js").Mark} hint whether the reader has marked this suggestion */
+  isNearMark(hint) {
+    const reach = Math.max(6, this.picture.width / 80);
+    return this.tally.now.marks.some(
+      (mark) => Math.hypot(mark.x - hint.x, mark.y - hint.y) < reach,
+    );
+  }
+
+  toggleMarks() {
+    this.picture.visible = !this.picture.visible;
+    one("[data-marks]").setAttribute("aria-pressed", String(this.picture.visible));
+    this.picture.draw();
+  }
+
+  // --- Saving ------------------------------------------------------------------------------
+
+  /** @param {boolean} submit @param {object} what */
+  toSend(submit, what) {
+    return {
+      ...what,
+      submit,
+      seconds: this.clock.seconds,
+      shown_prediction: this.shown?.model_version ?? null,
+    };
+  }
+
+  keepDraft() {
+    if (this.field) this.saver.draft(this.field.id, this.toSend(false, this.tally.draft()));
+  }
+
+  /** @param {import("./saver.js").SaveState} state */
+  saveState(state, error) {
+    this.panel.saved(state);
+    this.panel.notice("trouble", Boolean(error), error?.message);
+    one("[data-sign-in]").hidden = error?.status !== 401;
+  }
+
+  /** Types that would be saved as 0 although the suggestion says otherwise. */
+  get doubtful() {
+    const counts = this.field?.prediction?.counts ?? {};
+    const all = this.tally.isEmpty;
+    return this.tally.untouched.filter((code) => all || (counts[code]?.value ?? 0) > 0);
+  }
+
+  /** @param {{leaveOut?: string[], sure?: boolean}} [options] */
+  async submit({ leaveOut = [], sure = false } = {}) {
+    if (this.busy || !this.field) return;
+    this.tally.endTyping();
+    const field = this.field;
+    if (!this.dirty && field.my_reading?.state === "submitted") {
+      await this.goOn(null);
+      return;
+    }
+    if (!sure && !this.asking && this.doubtful.length > 0) {
+      this.ask(this.doubtful);
+      return;
+    }
+    this.stopAsking();
+    this.busy = true;
+    this.root.classList.add("is-busy");
+    try {
+      const reading = this.toSend(true, this.tally.reading(leaveOut));
+      const answer = await this.saver.submit(field.id, reading);
+      this.dirty = false;
+      await this.goOn(answer.next);
+    } catch (error) {
+      this.panel.notice("trouble", true, error.message);
+    } finally {
+      this.busy = false;
+      this.root.classList.remove("is-busy");
+    }
+  }
+
+  /** @param {{field: number} | null} next as the submission's answer says */
+  async goOn(next) {
+    let id = next?.field ?? null;
+    if (next === null) {
+      try {
+        id = (await this.coming)?.field ?? null;
+      } catch {
+        id = null;
+      }
+    }
+    this.panel.announce(gettext("Submitted."));
+    if (id === null) {
+      location.assign(`/studies/${this.studyId}/count/`);
+      return;
+    }
+    await this.show(id, "push");
+  }
+
+  async previous() {
+    if (this.busy) return;
+    const trail = this.fields.trail;
+    const last = trail.pop() ?? Number(this.root.dataset.previous || 0);
+    if (!last || last === this.field?.id) {
+      this.panel.announce(gettext("This is the first field of this visit."));
+      return;
+    }
+    this.saver.flush();
+    this.fields.keepTrail(trail);
+    history.pushState(null, "", `/fields/${last}/`);
+    this.root.dataset.previous = "";
+    await this.show(last, "stay");
+  }
+
+  /** @param {string[]} codes */
+  ask(codes) {
+    this.asking = true;
+    const names = this.types.filter((type) => codes.includes(type.code)).map((type) => type.name);
+    const words = this.tally.isEmpty
+      ? gettext("Nothing is counted yet. Save all types as 0?")
+      : fill(gettext("Not counted: %(names)s. Save as 0?"), { names: names.join(", ") });
+    this.panel.notice("ask", true, words);
+    one("[data-leave-out]").hidden = this.tally.isEmpty;
+  }
+
+  stopAsking() {
+    if (!this.asking) return;
+    this.asking = false;
+    this.panel.notice("ask", false);
+  }
+}
+
+/** @param {{state: string}} reading @returns {"saved" | "submitted"} */
+function stateOf(reading) {
+  return reading.state === "draft" ? "saved" : "submitted";
+}
