@@ -1,6 +1,7 @@
 /**
- * The line of files on their way to the server: a few at a time, each tried again while the server
- * is away. Knows nothing of the page.
+ * The line of files on their way to the server: one after the other, so that the fields of a slide
+ * stand in the order of the files, each tried again while the server is away. Knows nothing of the
+ * page.
  *
  * @typedef {"waiting" | "sending" | "unpacking" | "added" | "duplicate" | "refused" | "lost" |
  *   "stopped"} Outcome
@@ -10,7 +11,6 @@ import { fill, gettext } from "../lib/i18n.js";
 import { isArchive } from "./files.js";
 import { send } from "./send.js";
 
-const AT_ONCE = 3;
 const TRY_AGAIN = [1000, 2000, 4000, 8000, 15000];
 const IMPORT_PACE = 1000;
 
@@ -52,7 +52,9 @@ export class Queue {
     this.tell = tell;
     /** @type {Upload[]} */
     this.waiting = [];
-    this.running = 0;
+    /** Whether a file is being sent; archives are unpacked beside the line. */
+    this.sending = false;
+    this.unpacking = 0;
     /** @type {Set<() => void>} */
     this.pauses = new Set();
     addEventListener("online", () => {
@@ -61,7 +63,7 @@ export class Queue {
   }
 
   get active() {
-    return this.running > 0 || this.waiting.length > 0;
+    return this.sending || this.unpacking > 0 || this.waiting.length > 0;
   }
 
   /** @param {Upload} upload */
@@ -81,26 +83,36 @@ export class Queue {
     if (upload.import) api(`imports/${upload.import}/cancel/`, { method: "POST" }).catch(() => {});
   }
 
-  #next() {
-    while (this.running < AT_ONCE) {
-      const upload = this.waiting.shift();
-      if (!upload) return;
-      this.running += 1;
-      this.#carry(upload).finally(() => {
-        this.running -= 1;
-        this.#next();
-        this.tell.changed(upload);
-      });
-    }
+  async #next() {
+    const upload = this.sending ? undefined : this.waiting.shift();
+    if (!upload) return;
+    this.sending = true;
+    await this.#carry(upload, () => {
+      this.#set(upload, "sending", "");
+      return upload.archive ? this.#archive(upload) : this.#picture(upload);
+    });
+    this.sending = false;
+    if (upload.import) this.#follow(upload);
+    this.tell.changed(upload);
+    this.#next();
   }
 
-  /** @param {Upload} upload */
-  async #carry(upload) {
+  /** @param {Upload} upload an archive that the server unpacks */
+  async #follow(upload) {
+    this.unpacking += 1;
+    await this.#carry(upload, () => this.#unpack(upload));
+    this.unpacking -= 1;
+    this.tell.changed(upload);
+  }
+
+  /**
+   * Do a step, again and again while the server is away.
+   * @param {Upload} upload @param {() => Promise<void>} step
+   */
+  async #carry(upload, step) {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#set(upload, "sending", "");
-        if (upload.archive) await this.#archive(upload);
-        else await this.#picture(upload);
+        await step();
         return;
       } catch (caught) {
         if (caught instanceof DOMException && caught.name === "AbortError") {
@@ -112,7 +124,7 @@ export class Queue {
           this.#settle(upload, error);
           return;
         }
-        this.#set(upload, "waiting", error.message);
+        this.#set(upload, upload.import ? "unpacking" : "waiting", error.message);
         await this.#pause(TRY_AGAIN[attempt], upload.stopper.signal);
       }
     }
@@ -120,6 +132,7 @@ export class Queue {
 
   /** @param {Upload} upload @param {ApiError} error */
   #settle(upload, error) {
+    upload.import = 0;
     upload.field = Number(error.body.existing) || null;
     if (error.status === 409) this.#set(upload, "duplicate", error.message);
     else if (error.passing || error.status === 401) this.#set(upload, "lost", error.message);
@@ -140,13 +153,16 @@ export class Queue {
 
   /** @param {Upload} upload */
   async #archive(upload) {
+    const path = `slides/${this.slideId}/imports/`;
+    const made = await send(path, { archive: upload.file }, this.#following(upload));
+    upload.import = made.id;
+    upload.told = 0;
+    this.#set(upload, "unpacking", gettext("Waits to be unpacked"));
+  }
+
+  /** @param {Upload} upload */
+  async #unpack(upload) {
     const { signal } = upload.stopper;
-    if (!upload.import) {
-      const path = `slides/${this.slideId}/imports/`;
-      const made = await send(path, { archive: upload.file }, this.#following(upload));
-      upload.import = made.id;
-      upload.told = 0;
-    }
     for (;;) {
       const job = await api(`imports/${upload.import}/`);
       upload.share = job.progress;
@@ -196,7 +212,7 @@ export class Queue {
 
   /** @param {Upload} upload @param {Outcome} outcome @param {string} words */
   #set(upload, outcome, words) {
-    if (outcome === "waiting" || (outcome === "sending" && !upload.import)) upload.share = 0;
+    if (outcome === "waiting" || outcome === "sending") upload.share = 0;
     upload.outcome = outcome;
     upload.words = words;
     this.tell.changed(upload);
