@@ -17,6 +17,7 @@ from ml.augment import Augmenter, Loaded, Zoom, least_visible, load
 from ml.config import BundleConfig
 from ml.data import BadData, Field
 from ml.nets import STRIDE, Counter
+from ml.processor import half
 from ml.targets import Batch, collate, loss, type_weights
 
 Report = Callable[[str], None]
@@ -118,8 +119,6 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay)
     average = checkpoint.Average(net, AVERAGE_DECAY)
     weights = type_weights(config.cell_types)
-    # Processors without instructions for it would emulate bfloat16, slower than plain floats.
-    half = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     stamp = {**asdict(settings), "fields": len(loaded)}
     first = checkpoint.load(folder, net, optimizer, average, stamp)
     per_epoch = len(loaded) // settings.batch
@@ -133,7 +132,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(step, steps, settings.rate)
             inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            with half():
                 output = net(inputs)
             value = loss(output, batch, weights)
             optimizer.zero_grad(set_to_none=True)

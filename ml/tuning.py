@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ml import checkpoint
 from ml.nets import Counter
+from ml.processor import half
 from ml.replay import Example
 from ml.targets import Batch, loss, mark_map, type_weights
 from ml.train import rate_at
@@ -129,9 +130,14 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
             rates = (rate, rate)
         for group, value in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = value
+        for parameter in body:
+            # What does not learn needs no gradient: the head alone takes half the time.
+            parameter.requires_grad_(epoch >= probe_epochs)
         everything = list(batches(task, pad, epoch))
         for number, batch in enumerate(everything):
-            error = loss(net.late(batch.inputs), batch, weights)
+            with half():
+                output = net.late(batch.inputs)
+            error = loss(output, batch, weights)
             optimizer.zero_grad(set_to_none=True)
             error.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(learner.parameters(), CLIP_NORM)
