@@ -42,8 +42,8 @@ class StudyForm(forms.Form):
             "name": study.name,
             "counting_rule": study.counting_rule,
             "readers_per_field": study.readers_per_field,
-            "agreement_percent": round(study.agreement_tolerance * 100, 2),
-            "blind_percent": round(study.blind_share * 100, 2),
+            "agreement_percent": _percent(study.agreement_tolerance),
+            "blind_percent": _percent(study.blind_share),
             "retrain_after": study.retrain_after,
         }
 
@@ -56,6 +56,10 @@ class StudyForm(forms.Form):
             "agreement_tolerance": (10.0 if agreement is None else agreement) / 100,
             "blind_share": (blind or 0.0) / 100,
         }
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.2f}".rstrip("0").rstrip(".")
 
 
 class SlideForm(forms.Form):

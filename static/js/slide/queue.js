@@ -24,6 +24,8 @@ export class Upload {
     /** @type {Outcome} */
     this.outcome = "waiting";
     this.words = "";
+    /** What the server says of a picture that it took. */
+    this.remark = "";
     this.share = 0;
     /** @type {number | null} */
     this.field = null;
@@ -147,7 +149,8 @@ export class Queue {
       this.#following(upload),
     );
     upload.field = field.id;
-    this.#set(upload, "added", field.warning || gettext("Added."));
+    upload.remark = field.warning;
+    this.#set(upload, "added", upload.remark || gettext("Added."));
     this.tell.added(field);
   }
 

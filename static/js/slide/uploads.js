@@ -5,6 +5,8 @@ import { Queue, Upload } from "./queue.js";
 
 /** Rows kept of what an archive held and did not come in; the sum tells of all. */
 const MOST_ROWS = 500;
+/** Milliseconds that the row of a picture that came in is still seen. */
+const FAREWELL = 1200;
 
 export class Uploads {
   /**
@@ -76,6 +78,12 @@ export class Uploads {
     one("[data-retry]", row).hidden = !["lost", "stopped"].includes(upload.outcome);
     one("[data-cancel]", row).hidden = !upload.active;
     if (upload.field) linkTo(row, upload.field);
+    // What came in is seen among the fields; the list keeps what needs a look.
+    const settled = upload.outcome === "added" && !upload.archive && !upload.remark;
+    if (settled && !row.classList.contains("is-leaving")) {
+      row.classList.add("is-leaving");
+      setTimeout(() => row.remove(), FAREWELL);
+    }
     this.#sum();
   }
 
