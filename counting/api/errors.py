@@ -19,7 +19,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Refused):
         body: dict[str, Any] = {"detail": error.message, "code": error.code}
         if isinstance(error, Conflict):
-            body["existing"] = error.existing
+            body["id"] = error.existing
         return Response(body, status=error.status)
     if isinstance(error, Http404 | exceptions.NotFound):
         body = {"detail": _("There is nothing here, or not for you."), "code": "not_found"}

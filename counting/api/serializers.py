@@ -28,7 +28,7 @@ from counting.selectors.fields import FieldView
 class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
-    existing = serializers.IntegerField(required=False, allow_null=True)
+    id = serializers.IntegerField(required=False, allow_null=True)
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):

@@ -135,7 +135,7 @@ export class Queue {
   /** @param {Upload} upload @param {ApiError} error */
   #settle(upload, error) {
     upload.import = 0;
-    upload.field = Number(error.body.existing) || null;
+    upload.field = Number(error.body.id) || null;
     if (error.status === 409) this.#set(upload, "duplicate", error.message);
     else if (error.passing || error.status === 401) this.#set(upload, "lost", error.message);
     else this.#set(upload, "refused", error.message);

@@ -93,7 +93,7 @@ def test_slides_are_made_once_for_each_code(bob: Client, study: Study) -> None:
     assert made.status_code == 201
     again = bob.post("/api/v1/slides/", body, content_type="application/json")
     assert again.status_code == 409
-    assert again.json()["existing"] == made.json()["id"]
+    assert again.json()["id"] == made.json()["id"]
     for wrong in ({"code": ""}, {"code": "x", "microns_per_pixel": -1}):
         refused = bob.post(
             "/api/v1/slides/", {"study": study.pk, **wrong}, content_type="application/json"
@@ -151,7 +151,7 @@ def test_the_same_picture_is_taken_once(bob: Client, field: Field, study: Study)
         {"slide": other["id"], "image": upload(smear_file(1, "TIFF"), "other.tiff")},
     )
     assert again.status_code == 409
-    assert again.json()["existing"] == field.pk
+    assert again.json()["id"] == field.pk
     assert "one.png on slide S1" in again.json()["detail"]
     assert Field.objects.count() == 1
 

@@ -46,7 +46,7 @@ def test_one_run_at_a_time(alice: Client, field: Field, people: People) -> None:
     status, body = ask(alice, field.study)
     assert (status, body["state"]) == (202, "waiting")
     again, conflict = ask(alice, field.study)
-    assert (again, conflict["existing"]) == (409, body["id"])
+    assert (again, conflict["id"]) == (409, body["id"])
 
     seen = alice.get(f"/api/v1/training-runs/{body['id']}/").json()
     assert (seen["trigger"], seen["progress"], seen["reference_counts"]) == ("manual", 0.0, 1)
