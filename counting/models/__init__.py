@@ -1,8 +1,18 @@
 from .audit import AuditEntry
 from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
 from .registry import ModelVersion
+from .review import Comment, Flag, FlagReason, Lease, Ruling
 from .slide import Field, FieldChoice, Prediction, Reading, ReferenceCount, Slide
-from .study import ROLE_RANK, CellType, CountingRule, Invitation, Membership, Role, Study
+from .study import (
+    ROLE_RANK,
+    CellType,
+    CountingRule,
+    Invitation,
+    Membership,
+    QueueOrder,
+    Role,
+    Study,
+)
 from .token import ApiToken
 
 __all__ = [
@@ -11,20 +21,26 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "CellType",
+    "Comment",
     "CountingRule",
     "Field",
     "FieldChoice",
+    "Flag",
+    "FlagReason",
     "ImportJob",
     "Invitation",
     "JobRow",
     "JobState",
+    "Lease",
     "Membership",
     "ModelVersion",
     "Prediction",
     "PredictionJob",
+    "QueueOrder",
     "Reading",
     "ReferenceCount",
     "Role",
+    "Ruling",
     "Slide",
     "Study",
     "TrainingRun",

@@ -133,6 +133,10 @@ class Reading(models.Model):
     )
     seconds = models.PositiveIntegerField(default=0)
     ruling = models.BooleanField(default=False)
+    # The reader's saves of this field so far, and the tab or script behind the last one: a save
+    # that is based on an older number from elsewhere is a conflict.
+    version = models.PositiveIntegerField(default=1)
+    tab = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     submitted_at = models.DateTimeField(null=True)

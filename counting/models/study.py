@@ -19,6 +19,13 @@ class CountingRule(models.TextChoices):
     TOP_LEFT = "top_left", _("Count cells cut by the top and left edge, not by the other two")
 
 
+class QueueOrder(models.TextChoices):
+    """Which field a reader gets next."""
+
+    SLIDE = "slide", _("In the order of the slides")
+    TEACH = "teach", _("What teaches the model most")
+
+
 class Role(models.TextChoices):
     """What a member may do."""
 
@@ -54,6 +61,9 @@ class Study(models.Model):
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
     )
+    queue_order = models.CharField(
+        _("order of fields"), max_length=10, choices=QueueOrder, default=QueueOrder.SLIDE
+    )
     retrain_after = models.PositiveIntegerField(
         _("retrain after this many new reference counts"),
         default=50,
@@ -80,6 +90,9 @@ class Study(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(counting_rule__in=CountingRule.values), name="study_counting_rule"
+            ),
+            models.CheckConstraint(
+                condition=Q(queue_order__in=QueueOrder.values), name="study_queue_order"
             ),
         )
 
