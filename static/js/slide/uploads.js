@@ -29,10 +29,10 @@ export class Uploads {
       },
     });
     this.drawing = 0;
-    one("[data-retry-all]").addEventListener("click", () => this.#retryLost());
+    one("[data-retry-all]").addEventListener("click", () => this.#retry("lost", "stopped"));
     one("[data-stop-all]").addEventListener("click", () => this.#stopAll());
     one("[data-clear]").addEventListener("click", () => this.#clear());
-    addEventListener("online", () => this.#retryLost());
+    addEventListener("online", () => this.#retry("lost"));
     addEventListener("beforeunload", (event) => {
       // The browser asks in its own words; what is under way would be lost.
       if (this.queue.active) event.preventDefault();
@@ -133,14 +133,15 @@ export class Uploads {
     meter.max = Math.max(1, uploads.length);
     meter.value = done + under.reduce((sum, upload) => sum + upload.share, 0);
     meter.hidden = !this.active;
-    one("[data-retry-all]").hidden = count("lost") < 2;
+    one("[data-retry-all]").hidden = count("lost", "stopped") < 2;
     one("[data-stop-all]").hidden = under.length < 2;
     one("[data-clear]").hidden = this.active || uploads.length === 0;
   }
 
-  #retryLost() {
+  /** @param {string[]} outcomes of the uploads that are to go again */
+  #retry(...outcomes) {
     for (const upload of this.rows.keys()) {
-      if (upload.outcome === "lost") this.queue.add(upload);
+      if (outcomes.includes(upload.outcome)) this.queue.add(upload);
     }
   }
 
