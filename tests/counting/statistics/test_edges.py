@@ -1,0 +1,134 @@
+"""What the formulas do where the data say little."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from counting.statistics.bland_altman import bland_altman
+from counting.statistics.calibration import factor
+from counting.statistics.intervals import (
+    Estimate,
+    Interval,
+    binomial,
+    cells_needed,
+    difference_of_means,
+    inverse,
+    poisson,
+    product,
+    widened,
+)
+from counting.statistics.passing_bablok import passing_bablok
+from counting.statistics.reliability import coefficient_of_variation, icc_agreement
+
+COUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=40)
+
+
+def test_cells_needed_is_the_first_count_that_is_precise_enough() -> None:
+    for precision in (0.05, 0.1, 0.2, 0.5):
+        cells = cells_needed(precision)
+        assert poisson(cells).high <= (1 + precision) * cells
+        assert poisson(cells - 1).high > (1 + precision) * (cells - 1)
+    # A little more than the 384 of the normal approximation, (1.96 / 0.1)².
+    assert 400 < cells_needed(0.1) < 440
+
+
+def test_large_counts_go_over_into_the_normal_interval() -> None:
+    below, above = poisson(1_000_000), poisson(1_000_001)
+    assert above.high - below.high == pytest.approx(1, abs=3)
+    assert above.low - below.low == pytest.approx(1, abs=3)
+
+
+def test_a_second_error_adds_at_a_right_angle_and_stops_at_zero() -> None:
+    start = Estimate(10, Interval(7, 14))
+    assert widened(start, 4, 3).interval == Interval(5, 15)
+    assert widened(start, 30, 0).interval == Interval(0, 14)
+
+
+def test_products_and_quotients_of_counts() -> None:
+    mean = Estimate(2.0, Interval(1.0, 4.0))
+    exact = Estimate(3000.0, Interval(3000.0, 3000.0))
+    found = product(mean, exact)
+    assert (found.value, found.interval.low) == (6000.0, pytest.approx(3000))
+    assert found.interval.high == pytest.approx(12000)
+    nothing = product(Estimate(0.0, Interval(0.0, 0.3)), exact)
+    assert nothing == Estimate(0.0, Interval(0.0, pytest.approx(900)))
+    assert inverse(mean) == Estimate(0.5, Interval(0.25, 1.0))
+    with pytest.raises(ValueError, match="may be 0"):
+        inverse(nothing)
+
+
+def test_swapping_the_methods_turns_the_line_around() -> None:
+    first = [3, 5, 5, 8, 13, 21, 22, 30]
+    second = [4, 4, 6, 9, 12, 25, 20, 33]
+    there, back = passing_bablok(first, second), passing_bablok(second, first)
+    assert there is not None
+    assert back is not None
+    ends = (there.slope.interval, back.slope.interval)
+    assert ends[0].low == pytest.approx(1 / ends[1].high)
+    assert ends[0].high == pytest.approx(1 / ends[1].low)
+
+
+@settings(deadline=None)
+@given(COUNTS)
+def test_estimates_lie_within_their_intervals(pairs: list[tuple[int, int]]) -> None:
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    agreement = bland_altman(first, second)
+    assert agreement.lower.value <= agreement.bias.value <= agreement.upper.value
+    for found in (icc_agreement(pairs), coefficient_of_variation(pairs)):
+        if found is not None:
+            assert found.interval.low - 1e-9 <= found.value <= found.interval.high + 1e-9
+
+
+def test_full_agreement_is_told_as_such() -> None:
+    counts = [3, 5, 8, 13, 21]
+    assert bland_altman(counts, counts).sd == 0
+    line = passing_bablok(counts, counts)
+    assert line is not None
+    assert (line.slope.value, line.intercept.value) == (1, 0)
+    icc = icc_agreement([(value, value) for value in counts])
+    assert icc == Estimate(1.0, Interval(1.0, 1.0))
+    variation = coefficient_of_variation([(value, value) for value in counts])
+    assert variation == Estimate(0.0, Interval(0.0, 0.0))
+    assert difference_of_means([1.0, 1.0], [1.0, 1.0]).interval == Interval(0, 0)
+
+
+def test_counts_that_are_all_the_same_fix_nothing() -> None:
+    assert passing_bablok([4, 4, 4], [4, 4, 4]) is None
+    assert passing_bablok([4, 4, 4], [1, 2, 3]) is None
+    assert icc_agreement([(4, 4)] * 3) is None
+    assert coefficient_of_variation([(0, 0)] * 3) is None
+
+
+def test_too_little_is_refused() -> None:
+    for refused in (
+        lambda: bland_altman([1], [2]),
+        lambda: icc_agreement([(1, 2)]),
+        lambda: binomial(3, 2),
+        lambda: binomial(0, 0),
+        lambda: cells_needed(0),
+        lambda: factor([1, 2, 3, 4], [1, 2, 3, 4]),
+        lambda: factor([0, 0, 0, 0, 1], [1, 2, 3, 4, 5]),
+    ):
+        with pytest.raises(ValueError, match=r"\w+ .*\."):
+            refused()
+
+
+def test_a_factor_without_scatter_is_exact() -> None:
+    found = factor([1.0, 2.0, 3.0, 4.5, 0.5], [2900.0, 5800.0, 8700.0, 13050.0, 1450.0])
+    assert found.value == pytest.approx(2900)
+    assert found.interval.low == pytest.approx(2900)
+    assert found.interval.high == pytest.approx(2900)
+
+
+def test_thousands_of_fields_take_a_moment_only() -> None:
+    first = [(i * 7919) % 5000 for i in range(5000)]
+    second = [value + (i * 104729) % 31 - 15 for i, value in enumerate(first)]
+    began = time.monotonic()
+    line = passing_bablok(first, second)
+    assert time.monotonic() - began < 5
+    assert line is not None
+    assert line.slope.value == pytest.approx(1, abs=0.01)
