@@ -1,4 +1,5 @@
 from .audit import AuditEntry
+from .calibration import Calibration, CalibrationSample
 from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
 from .registry import ModelVersion
 from .review import Comment, Flag, FlagReason, Lease, Ruling
@@ -20,6 +21,8 @@ __all__ = [
     "ROLE_RANK",
     "ApiToken",
     "AuditEntry",
+    "Calibration",
+    "CalibrationSample",
     "CellType",
     "Comment",
     "CountingRule",
