@@ -6,6 +6,8 @@ words its own refusals.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refused(Exception):
     """The request cannot be carried out; `message` says why and what to do instead."""
@@ -26,3 +28,11 @@ class Conflict(Refused):
     def __init__(self, message: str, code: str = "conflict", existing: int | None = None) -> None:
         super().__init__(message, code)
         self.existing = existing
+
+
+class Newer(Conflict):
+    """Somebody saved meanwhile what this would have overwritten; `facts` tell both versions."""
+
+    def __init__(self, message: str, existing: int, facts: dict[str, Any]) -> None:
+        super().__init__(message, "newer", existing)
+        self.facts = facts

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from counting.errors import Refused
-from counting.models import Field, Prediction
+from counting.models import Field, Prediction, Reading
 from counting.selectors import access
-from counting.selectors.fields import next_field, view_field, view_fields
-from counting.services import intake, predictions, readings
+from counting.selectors.fields import is_hidden, view_field, view_fields
+from counting.services import assignments, intake, predictions, readings
 
 from .base import Pages, given, number, signed_in
 from .serializers import (
@@ -26,9 +25,33 @@ from .serializers import (
     FieldCreatedSerializer,
     FieldSerializer,
     FieldUploadSerializer,
+    NextSerializer,
     ReadingRequestSerializer,
     ReadingSerializer,
 )
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Reading.State.choices)
+    counts = serializers.DictField(child=serializers.IntegerField())
+    marks = serializers.IntegerField(help_text="how many")
+    seconds = serializers.IntegerField()
+
+
+class SavedVersionSerializer(VersionSerializer):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+
+
+class NewerSerializer(ErrorSerializer):
+    """Two versions of one reader's counts: the one sent, and the one saved meanwhile."""
+
+    mine = VersionSerializer()
+    other = SavedVersionSerializer()
 
 
 class FieldsView(APIView):
@@ -85,7 +108,10 @@ class PredictView(APIView):
 
 
 class ReadingsView(APIView):
-    @extend_schema(request=ReadingRequestSerializer, responses={201: ReadingSerializer})
+    @extend_schema(
+        request=ReadingRequestSerializer,
+        responses={201: ReadingSerializer, 400: ErrorSerializer, 409: NewerSerializer},
+    )
     def post(self, request: Request, field_id: int) -> Response:
         """Save your counts: as your draft, or submitted as a new revision."""
         user = signed_in(request)
@@ -104,21 +130,26 @@ class ReadingsView(APIView):
             method=data.get("method", "typing"),
             submit=submit,
             seconds=data.get("seconds", 0),
-            shown_prediction=_shown(field, data.get("shown_prediction")),
+            shown_prediction=_shown(field, user, data.get("shown_prediction")),
+            version=data.get("version"),
+            tab=data.get("tab", ""),
         )
         following = None
         if submit:
-            found = next_field(field.study, user, after=field.pk)
+            found = assignments.next_for(study=field.study, reader=user, after=field.pk)
             if found.field_id is not None:
-                url = reverse("field", args=[found.field_id])
-                following = {"field": found.field_id, "url": url, "remaining": found.remaining}
+                following = NextSerializer(found).data
         body = ReadingSerializer(reading, context={"next": following}).data
         return Response(body, status=status.HTTP_201_CREATED)
 
 
-def _shown(field: Field, version_id: object) -> Prediction | None:
+def _shown(field: Field, user: User, version_id: object) -> Prediction | None:
     if version_id is None:
         return None
+    if is_hidden(field, user):
+        raise Refused(
+            _("This field is counted blind: no prediction is shown before you submit."), "blind"
+        )
     found = None
     if isinstance(version_id, int):
         found = Prediction.objects.filter(field=field, model_version_id=version_id).first()

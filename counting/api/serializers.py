@@ -12,17 +12,21 @@ from counting.models import (
     CellType,
     CountingRule,
     FieldChoice,
+    Flag,
     ImportJob,
     Membership,
     ModelVersion,
     Prediction,
+    QueueOrder,
     Reading,
+    Reason,
     Role,
     Slide,
     Study,
     TrainingRun,
 )
 from counting.selectors.fields import FieldView
+from counting.services.assignments import Assigned
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -75,6 +79,7 @@ class StudySerializer(serializers.ModelSerializer[Study]):
             "readers_per_field",
             "agreement_tolerance",
             "blind_share",
+            "queue_order",
             "retrain_after",
             "champion",
             "slides",
@@ -115,6 +120,7 @@ class StudyChangeSerializer(serializers.Serializer[Any]):
     readers_per_field = serializers.IntegerField(required=False)
     agreement_tolerance = serializers.FloatField(required=False)
     blind_share = serializers.FloatField(required=False)
+    queue_order = serializers.ChoiceField(choices=QueueOrder.choices, required=False)
     retrain_after = serializers.IntegerField(required=False, allow_null=True)
     cell_types = CellTypeChangeSerializer(many=True, required=False)
 
@@ -216,7 +222,25 @@ class MyReadingSerializer(serializers.ModelSerializer[Reading]):
 
     class Meta:
         model = Reading
-        fields = ("revision", "state", "counts", "marks", "method", "seconds", "updated_at")
+        fields = (
+            "revision",
+            "version",
+            "state",
+            "counts",
+            "marks",
+            "method",
+            "seconds",
+            "updated_at",
+        )
+
+
+class FlagSerializer(serializers.ModelSerializer[Flag]):
+    words = serializers.CharField(source="get_reason_display")
+    flagged_by = serializers.CharField(source="flagged_by.username")
+
+    class Meta:
+        model = Flag
+        fields = ("reason", "words", "note", "flagged_by", "created_at")
 
 
 class FieldSerializer(serializers.Serializer[Any]):
@@ -240,6 +264,13 @@ class FieldSerializer(serializers.Serializer[Any]):
     prediction_hidden = serializers.BooleanField(source="hidden")
     reference = serializers.SerializerMethodField()
     my_reading = MyReadingSerializer(allow_null=True)
+    reason = serializers.ChoiceField(
+        choices=Reason.choices,
+        allow_null=True,
+        help_text="why the queue gave you this field; null when it did not",
+    )
+    why = serializers.SerializerMethodField(help_text="the reason in words")
+    flag = FlagSerializer(allow_null=True)
     created_at = serializers.DateTimeField(source="field.created_at")
 
     def get_image(self, view: FieldView) -> str:
@@ -251,6 +282,9 @@ class FieldSerializer(serializers.Serializer[Any]):
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField(), allow_null=True))
     def get_reference(self, view: FieldView) -> dict[str, int] | None:
         return view.reference.counts if view.reference else None
+
+    def get_why(self, view: FieldView) -> str:
+        return str(view.reason.label) if view.reason else ""
 
 
 class FieldUploadSerializer(serializers.Serializer[Any]):
@@ -274,12 +308,28 @@ class ReadingRequestSerializer(serializers.Serializer[Any]):
     shown_prediction = serializers.IntegerField(
         required=False, allow_null=True, help_text="id of the model version whose counts were shown"
     )
+    version = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text=(
+            "the version of your own reading that this one is based on, 0 for none; "
+            "when yours is newer by now, the answer is 409 and nothing is overwritten"
+        ),
+    )
+    tab = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text="a name for this tab or script, which is never in conflict with itself",
+    )
 
 
 class NextSerializer(serializers.Serializer[Any]):
-    field = serializers.IntegerField(allow_null=True)
-    url = serializers.CharField(allow_null=True)
+    field = serializers.IntegerField(source="field_id", allow_null=True)
+    url = serializers.SerializerMethodField()
     remaining = serializers.IntegerField()
+
+    def get_url(self, found: Assigned) -> str | None:
+        return reverse("field", args=[found.field_id]) if found.field_id else None
 
 
 class ReadingSerializer(serializers.ModelSerializer[Reading]):
@@ -288,7 +338,7 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
 
     class Meta:
         model = Reading
-        fields = ("id", "field", "revision", "state", "counts", "method", "next")
+        fields = ("id", "field", "revision", "version", "state", "counts", "method", "next")
 
     @extend_schema_field(NextSerializer(allow_null=True))
     def get_next(self, reading: Reading) -> Any:
@@ -348,22 +398,3 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "started_at",
             "finished_at",
         )
-
-
-class PartHealthSerializer(serializers.Serializer[Any]):
-    ok = serializers.BooleanField()
-    detail = serializers.CharField()
-
-
-class WorkerHealthSerializer(PartHealthSerializer):
-    name = serializers.CharField()
-    role = serializers.CharField()
-    seen_seconds_ago = serializers.FloatField(allow_null=True)
-
-
-class HealthSerializer(serializers.Serializer[Any]):
-    ok = serializers.BooleanField()
-    database = PartHealthSerializer()
-    broker = PartHealthSerializer()
-    workers = WorkerHealthSerializer(many=True)
-    message = serializers.CharField()

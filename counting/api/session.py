@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -16,7 +19,26 @@ from counting.services import tokens
 
 from .auth import BearerAuthentication
 from .base import given
-from .serializers import HealthSerializer, TokenRequestSerializer, TokenSerializer
+from .serializers import TokenRequestSerializer, TokenSerializer
+
+
+class PartHealthSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    detail = serializers.CharField()
+
+
+class WorkerHealthSerializer(PartHealthSerializer):
+    name = serializers.CharField()
+    role = serializers.CharField()
+    seen_seconds_ago = serializers.FloatField(allow_null=True)
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    database = PartHealthSerializer()
+    broker = PartHealthSerializer()
+    workers = WorkerHealthSerializer(many=True)
+    message = serializers.CharField()
 
 
 class TokenView(APIView):

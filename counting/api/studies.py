@@ -15,9 +15,8 @@ from rest_framework.views import APIView
 from counting.models import Membership, Role, Study
 from counting.selectors import access
 from counting.selectors.export import counts_csv
-from counting.selectors.fields import next_field
 from counting.selectors.studies import with_progress
-from counting.services import studies
+from counting.services import assignments, studies
 
 from .base import given, number, page_of, signed_in
 from .serializers import (
@@ -84,11 +83,11 @@ class NextView(APIView):
         parameters=[OpenApiParameter("after", OpenApiTypes.INT)], responses=NextSerializer
     )
     def get(self, request: Request, study_id: int) -> Response:
-        """The field you are to count next."""
-        study = access.get_study_for(signed_in(request), study_id)
-        found = next_field(study, signed_in(request), number(request, "after"))
-        url = reverse("field", args=[found.field_id]) if found.field_id else None
-        return Response({"field": found.field_id, "url": url, "remaining": found.remaining})
+        """The field you are to count next. It is kept for you for a quarter of an hour."""
+        user = signed_in(request)
+        study = access.get_study_for(user, study_id)
+        found = assignments.next_for(study=study, reader=user, after=number(request, "after"))
+        return Response(NextSerializer(found).data)
 
 
 class CountsView(APIView):

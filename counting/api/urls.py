@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import fields, session, slides, studies, training
+from . import fields, review, session, slides, studies, training
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("studies/", studies.StudiesView.as_view(), name="api-studies"),
     path("studies/<int:study_id>/", studies.StudyView.as_view(), name="api-study"),
     path("studies/<int:study_id>/next/", studies.NextView.as_view(), name="api-next"),
+    path("studies/<int:study_id>/review/", review.ReviewView.as_view(), name="api-review"),
     path("studies/<int:study_id>/counts.csv", studies.CountsView.as_view(), name="api-counts"),
     path("studies/<int:study_id>/members/", studies.MembersView.as_view(), name="api-members"),
     path(
@@ -54,4 +55,7 @@ urlpatterns = [
     path("fields/<int:field_id>/", fields.FieldView.as_view(), name="api-field"),
     path("fields/<int:field_id>/predict/", fields.PredictView.as_view(), name="api-predict"),
     path("fields/<int:field_id>/readings/", fields.ReadingsView.as_view(), name="api-readings"),
+    path("fields/<int:field_id>/rulings/", review.RulingsView.as_view(), name="api-rulings"),
+    path("fields/<int:field_id>/flag/", review.FlagView.as_view(), name="api-flag"),
+    path("fields/<int:field_id>/comments/", review.CommentsView.as_view(), name="api-comments"),
 ]

@@ -2,7 +2,7 @@ from .audit import AuditEntry
 from .calibration import Calibration, CalibrationSample
 from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
 from .registry import ModelVersion
-from .review import Comment, Flag, FlagReason, Lease, Ruling
+from .review import Comment, Flag, FlagReason, Lease, Reason, Ruling
 from .slide import Field, FieldChoice, Prediction, Reading, ReferenceCount, Slide
 from .study import (
     ROLE_RANK,
@@ -41,6 +41,7 @@ __all__ = [
     "PredictionJob",
     "QueueOrder",
     "Reading",
+    "Reason",
     "ReferenceCount",
     "Role",
     "Ruling",

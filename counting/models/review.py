@@ -10,6 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from .slide import Field, Reading
 
 
+class Reason(models.TextChoices):
+    """Why the queue serves a field now, as the reader sees it."""
+
+    ORDER = "order", _("next on this slide")
+    RANDOM = "random", _("random pick")
+    WIDE = "wide", _("widest interval")
+    NOVEL = "novel", _("unlike what the model knows")
+    SECOND = "second", _("waits for its second count")
+
+
 class Lease(models.Model):
     """A field that was given to a reader and is not submitted yet; over when it expires."""
 

@@ -36,6 +36,7 @@ COLUMNS = (
     "novelty",
     "prediction_shown",
     "fields",
+    "flag",
     "notice",
 )
 NOTICE = "For research use only. Not for use in diagnostic procedures."
@@ -57,7 +58,7 @@ def counts_csv(study: Study, user: User) -> Iterator[str]:
         views = view_fields(list(slide.fields.order_by("pk")), user)
         for row in (*_field_rows(views, codes), *_totals(views, codes)):
             row |= {"slide": slide.code, "held_out": int(slide.held_out), "notice": NOTICE}
-            yield writer.writerow({key: _plain(value) for key, value in row.items()})
+            yield writer.writerow({key: plain(value) for key, value in row.items()})
 
 
 def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
@@ -70,6 +71,7 @@ def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, 
                 "sha256": view.field.sha256,
                 "cell_type": code,
                 "fields": 1,
+                "flag": view.flag.get_reason_display() if view.flag else "",
             }
             yield row | _counted(view, code) | _predicted(view, code)
 
@@ -93,7 +95,7 @@ def _counted(view: FieldView, code: str) -> dict[str, Any]:
 
 
 def _predicted(view: FieldView, code: str) -> dict[str, Any]:
-    prediction = view.prediction
+    prediction = None if view.flag else view.prediction
     if prediction is None or code not in prediction.counts:
         return {}
     count = prediction.counts[code]
@@ -107,11 +109,15 @@ def _predicted(view: FieldView, code: str) -> dict[str, Any]:
 
 
 def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the slide's totals: over the fields that are counted, and that are predicted."""
+    """Yield the slide's totals: over the fields that are counted, and that are predicted.
+
+    Flagged fields are neither.
+    """
+    readable = sum(view.flag is None for view in views)
     for code in codes:
         counted = [part for view in views if (part := _counted(view, code))]
         predicted = [part for view in views if (part := _predicted(view, code))]
-        row: dict[str, Any] = {"level": "slide", "cell_type": code, "fields": len(views)}
+        row: dict[str, Any] = {"level": "slide", "cell_type": code, "fields": readable}
         if counted:
             row["count"] = sum(part["count"] for part in counted)
             row["basis"] = f"{len(counted)} fields counted"
@@ -123,7 +129,7 @@ def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]
         yield row
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Keep a spreadsheet from taking a text for a formula (OWASP, CSV injection)."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
 
 from counting.models import (
     Field,
+    Flag,
     JobState,
+    Lease,
     ModelVersion,
     Prediction,
     PredictionJob,
     Reading,
+    Reason,
     ReferenceCount,
-    Study,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class FieldView:
 
     `state` is waiting, predicting, predicted, failed or counted. `prediction` is None while there
     is none by the champion, and for a blind field until this person has submitted a reading.
+    `reason` says why the queue gave this person the field; None when it did not. `flag` holds
+    while the field counts as unreadable.
     """
 
     field: Field
@@ -38,10 +42,12 @@ class FieldView:
     hidden: bool
     reference: ReferenceCount | None
     my_reading: Reading | None
+    reason: Reason | None
+    flag: Flag | None
 
 
 def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
-    """Return the views of `fields` (of one study) for `user`, in six queries for any number."""
+    """Return the views of `fields` (of one study) for `user`, in eight queries for any number."""
     if not fields:
         return []
     ids = [field.pk for field in fields]
@@ -73,6 +79,14 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
         mine[reading.field_id] = reading
         if reading.state == Reading.State.SUBMITTED:
             submitted.add(reading.field_id)
+    leases = Lease.objects.filter(field__in=ids, reader=user, expires_at__gt=timezone.now())
+    reasons = {row.field_id: Reason(row.reason) for row in leases if row.reason}
+    flags = {
+        row.field_id: row
+        for row in Flag.objects.filter(field__in=ids, lifted_at__isnull=True).select_related(
+            "flagged_by"
+        )
+    }
     views = []
     for field in fields:
         reference = references.get(field.pk)
@@ -90,6 +104,8 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 hidden=hidden and prediction is not None,
                 reference=reference,
                 my_reading=mine.get(field.pk),
+                reason=reasons.get(field.pk),
+                flag=flags.get(field.pk),
             )
         )
     return views
@@ -98,6 +114,12 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
 def view_field(field: Field, user: User) -> FieldView:
     """Return the view of one field for `user`."""
     return view_fields([field], user)[0]
+
+
+def is_hidden(field: Field, user: User) -> bool:
+    """Tell whether the field's prediction is kept from `user`: blind, and not submitted yet."""
+    mine = field.readings.filter(reader=user, state=Reading.State.SUBMITTED)
+    return field.blind and not mine.exists()
 
 
 def _state(
@@ -112,59 +134,3 @@ def _state(
     if job is not None and job.state == JobState.FAILED:
         return "failed"
     return "waiting"
-
-
-def to_count(study: Study, user: User) -> Iterable[int]:
-    """Return the ids of the fields that `user` may count next, in slide order.
-
-    Fields that have their reference count, enough readings, or a reading by `user` are done.
-    """
-    return (
-        Field.objects.filter(study=study)
-        .exclude(
-            Exists(ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True))
-        )
-        .exclude(
-            Exists(
-                Reading.objects.filter(
-                    field=OuterRef("pk"), reader=user, state=Reading.State.SUBMITTED
-                )
-            )
-        )
-        .annotate(
-            readers=Count(
-                "readings__reader",
-                filter=Q(readings__state=Reading.State.SUBMITTED),
-                distinct=True,
-            )
-        )
-        .filter(readers__lt=study.readers_per_field)
-        .order_by("slide_id", "pk")
-        .values_list("pk", flat=True)
-    )
-
-
-@dataclass(frozen=True)
-class NextField:
-    """The field to count next, and how many wait for this reader."""
-
-    field_id: int | None
-    remaining: int
-
-
-def next_field(study: Study, user: User, after: int | None = None) -> NextField:
-    """Return the next field in slide order, going round after the last one."""
-    waiting = list(to_count(study, user))
-    if not waiting:
-        return NextField(None, 0)
-    if after is None:
-        return NextField(waiting[0], len(waiting))
-    order = list(
-        Field.objects.filter(study=study).order_by("slide_id", "pk").values_list("pk", flat=True)
-    )
-    place = order.index(after) if after in order else -1
-    left = set(waiting)
-    for field_id in order[place + 1 :] + order[: place + 1]:
-        if field_id in left and field_id != after:
-            return NextField(field_id, len(waiting))
-    return NextField(None, 0)

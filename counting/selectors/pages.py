@@ -20,8 +20,7 @@ from counting.models import (
     TrainingRun,
 )
 
-from . import access
-from .fields import next_field
+from . import access, queue
 from .studies import with_progress
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def study_of_model(model_id: int) -> int:
 
 def remaining(study: Study, user: User) -> int:
     """Return how many fields wait for this reader."""
-    return next_field(study, user).remaining
+    return queue.remaining(study, user)
 
 
 def totals(study: Study) -> dict[str, int]:

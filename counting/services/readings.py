@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from counting.errors import Refused
 from counting.models import Field, Prediction, Reading
 
-from . import audit, references
+from . import assignments, audit, references, versions
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,16 +39,24 @@ def save_reading(
     submit: bool = True,
     seconds: object = 0,
     shown_prediction: Prediction | None = None,
+    version: object = None,
+    tab: object = "",
 ) -> Reading:
     """Save a reader's counts of a field, as the reader's draft or as a new submitted revision.
 
     `counts` maps cell type codes to whole numbers; a type left out is not counted, but a type
-    that only has marks is counted by them. Submitting makes the reference count anew.
+    that only has marks is counted by them. A draft keeps the field for the reader; submitting
+    makes the reference count anew.
+
+    `version` is the version of the reader's own reading that this one is based on, 0 for none;
+    without it nothing is compared. `tab` names the browser tab or script: it is never in conflict
+    with what it saved itself, since an answer may get lost on its way.
 
     Raises:
         Refused: a count, mark or the method cannot be true; the sentence names it.
+        Newer: the reader saved meanwhile from another tab or device; nothing is overwritten.
     """
-    field = Field.objects.select_for_update().select_related("study", "slide").get(pk=field.pk)
+    field = Field.objects.select_for_update(of=("self",)).select_related("study").get(pk=field.pk)
     codes = list(field.study.cell_types.values_list("code", flat=True))
     placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
     numbers = check_counts(counts, codes=codes)
@@ -58,36 +65,52 @@ def save_reading(
     if submit and not numbers:
         raise Refused(_("There is no count in this reading. Count at least one type."), "counts")
     mine = Reading.objects.filter(field=field, reader=reader)
-    draft = mine.filter(state=Reading.State.DRAFT).first()
     before = mine.filter(state=Reading.State.SUBMITTED).order_by("revision").last()
-    last = mine.aggregate(last=Max("revision"))["last"] or 0
-    reading = draft or Reading(field=field, reader=reader, revision=last + 1)
-    reading.counts = numbers
-    reading.marks = placed
-    reading.method = _check_method(method)
-    reading.seconds = _check_seconds(seconds)
-    reading.shown_prediction = shown_prediction
-    reading.state = Reading.State.SUBMITTED if submit else Reading.State.DRAFT
-    if submit:
-        reading.submitted_at = timezone.now()
-        reading.ruling = references.is_ruling(field=field, reader=reader)
-    reading.save()
-    if submit:
-        audit.record(
-            actor=reader,
-            action="reading.submit",
-            target=reading,
-            study_id=field.study_id,
-            old=before and {"revision": before.revision, "counts": before.counts},
-            new={
-                "field": field.pk,
-                "revision": reading.revision,
-                "counts": numbers,
-                "method": reading.method,
-                "shown": shown_prediction and shown_prediction.model_version.name,
-            },
-        )
-        references.update(field=field, actor=reader)
+    last = mine.order_by("revision").last()
+    reading = Reading(
+        field=field,
+        reader=reader,
+        revision=last.revision + 1 if last else 1,
+        state=Reading.State.SUBMITTED if submit else Reading.State.DRAFT,
+        counts=numbers,
+        marks=placed,
+        method=_check_method(method),
+        seconds=_check_seconds(seconds),
+        shown_prediction=shown_prediction,
+        version=last.version + 1 if last else 1,
+        tab=versions.check_tab(tab),
+    )
+    based_on = versions.check_version(version)
+    if last is not None and versions.is_repeated(last, reading, based_on):
+        return last
+    if last is not None and last.state == Reading.State.DRAFT:
+        # The draft's own row goes on: as the next draft, or as the revision it was made for.
+        reading.pk, reading.revision = last.pk, last.revision
+        reading.created_at = last.created_at
+    if not submit:
+        reading.save(force_update=reading.pk is not None)
+        if before is None:
+            assignments.take(field_id=field.pk, reader=reader)
+        return reading
+    reading.submitted_at = timezone.now()
+    reading.ruling = references.is_ruling(field=field, reader=reader)
+    reading.save(force_update=reading.pk is not None)
+    assignments.release(field=field, reader=reader)
+    audit.record(
+        actor=reader,
+        action="reading.submit",
+        target=reading,
+        study_id=field.study_id,
+        old=before and {"revision": before.revision, "counts": before.counts},
+        new={
+            "field": field.pk,
+            "revision": reading.revision,
+            "counts": numbers,
+            "method": reading.method,
+            "shown": shown_prediction and shown_prediction.model_version.name,
+        },
+    )
+    references.update(field=field, actor=reader)
     return reading
 
 

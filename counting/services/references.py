@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -15,20 +16,12 @@ from counting.models import (
     ReferenceCount,
     Role,
 )
+from counting.selectors.review import agree, latest_readings
 
 from . import audit
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-
-def latest_readings(field: Field) -> list[Reading]:
-    """Return the newest submitted reading of each reader, oldest first."""
-    newest: dict[int, Reading] = {}
-    for reading in field.readings.filter(state=Reading.State.SUBMITTED).order_by("submitted_at"):
-        newest.pop(reading.reader_id, None)
-        newest[reading.reader_id] = reading
-    return list(newest.values())
 
 
 def is_ruling(*, field: Field, reader: User) -> bool:
@@ -47,7 +40,7 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     """Work out the field's reference count anew and return the current one, if there is one.
 
     One reader a field: the newest reading. Two: their mean where they agree for each type, else
-    a reviewer's ruling. The row before is kept, marked superseded.
+    a reviewer's ruling. A flagged field has none. The row before is kept, marked superseded.
     """
     from . import training
 
@@ -75,11 +68,13 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
 
 def _wanted(field: Field) -> dict[str, Any] | None:
     readings = latest_readings(field)
-    rulings = [reading for reading in readings if reading.ruling]
-    if rulings:
-        return _from_one(rulings[-1], ReferenceCount.Basis.RULING)
+    if not readings or field.flags.filter(lifted_at__isnull=True).exists():
+        return None
+    ruled = _ruled(field, readings)
+    if ruled is not None:
+        return _from_one(ruled, ReferenceCount.Basis.RULING)
     if field.study.readers_per_field == 1:
-        return _from_one(readings[-1], ReferenceCount.Basis.SINGLE) if readings else None
+        return _from_one(max(readings, key=_submitted_at), ReferenceCount.Basis.SINGLE)
     if len(readings) < 2:
         return None
     first, second = readings[0], readings[1]
@@ -97,14 +92,19 @@ def _wanted(field: Field) -> dict[str, Any] | None:
     }
 
 
-def agree(first: dict[str, int], second: dict[str, int], tolerance: float) -> bool:
-    """Tell whether two readings agree: for each type within `tolerance` of the larger, or one."""
-    if first.keys() != second.keys():
-        return False
-    return all(
-        abs(first[code] - second[code]) <= max(1.0, tolerance * max(first[code], second[code]))
-        for code in first
-    )
+def _ruled(field: Field, readings: list[Reading]) -> Reading | None:
+    """Return what a reviewer said last: a reading chosen among two, or their own count."""
+    own = [reading for reading in readings if reading.ruling]
+    chosen = field.rulings.select_related("reading").last()
+    counted = max(own, key=_submitted_at) if own else None
+    if chosen is None or (counted and _submitted_at(counted) > chosen.created_at):
+        return counted
+    return chosen.reading
+
+
+def _submitted_at(reading: Reading) -> datetime:
+    assert reading.submitted_at is not None, "a database constraint says so"
+    return reading.submitted_at
 
 
 def _from_one(reading: Reading, basis: ReferenceCount.Basis) -> dict[str, Any]:

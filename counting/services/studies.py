@@ -38,6 +38,7 @@ SETTINGS = (
     "readers_per_field",
     "agreement_tolerance",
     "blind_share",
+    "queue_order",
     "retrain_after",
 )
 INVITATION_DAYS = 14

@@ -14,9 +14,8 @@ from counting.errors import Refused
 from counting.forms import StudyForm
 from counting.models import CountingRule
 from counting.selectors import access, pages
-from counting.selectors.fields import next_field
 from counting.selectors.studies import slides_with_progress
-from counting.services import studies
+from counting.services import assignments, studies
 
 from .common import frame, signed_in
 
@@ -76,7 +75,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def count(request: HttpRequest, study_id: int) -> HttpResponse:
     """Go to the field that the user is to count next."""
     study = access.get_study_for(signed_in(request), study_id)
-    found = next_field(study, signed_in(request))
+    found = assignments.next_for(study=study, reader=signed_in(request))
     if found.field_id is not None:
         return redirect("field", found.field_id)
     if study.fields.exists():

@@ -1,0 +1,96 @@
+"""Fields whose two readings differ, and wait for a reviewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Exists, OuterRef, Q
+
+from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Study
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+
+def latest_readings(field: Field) -> list[Reading]:
+    """Return the newest submitted reading of each reader, in the order the readers came."""
+    newest: dict[int, Reading] = {}
+    submitted = field.readings.filter(state=Reading.State.SUBMITTED)
+    for reading in submitted.select_related("reader").order_by("submitted_at", "pk"):
+        newest[reading.reader_id] = reading
+    return list(newest.values())
+
+
+def agree(first: dict[str, int], second: dict[str, int], tolerance: float) -> bool:
+    """Tell whether two readings agree: for each type within `tolerance` of the larger, or one."""
+    return not any(
+        is_apart(first.get(code), second.get(code), tolerance) for code in first | second
+    )
+
+
+def is_apart(first: int | None, second: int | None, tolerance: float) -> bool:
+    """Tell whether two counts of one type differ too much, or only one was made."""
+    if first is None or second is None:
+        return first is not second
+    return abs(first - second) > max(1.0, tolerance * max(first, second))
+
+
+@dataclass(frozen=True)
+class TypePair:
+    """Two counts of one cell type; None where a reader left it out."""
+
+    cell_type: CellType
+    first: int | None
+    second: int | None
+    apart: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field and the two readings that differ. Who read stays out: it must not weigh."""
+
+    field: Field
+    first: Reading
+    second: Reading
+    types: list[TypePair]
+
+
+def differing(study: Study) -> QuerySet[Field]:
+    """Return the study's fields with two readings, no reference count and no flag."""
+    if study.readers_per_field < 2:
+        return Field.objects.none()
+    here = {"field": OuterRef("pk")}
+    submitted = Q(readings__state=Reading.State.SUBMITTED)
+    return (
+        Field.objects.filter(study=study)
+        .exclude(Exists(ReferenceCount.objects.filter(**here, superseded_at__isnull=True)))
+        .exclude(Exists(Flag.objects.filter(**here, lifted_at__isnull=True)))
+        .annotate(read_by=Count("readings__reader", filter=submitted, distinct=True))
+        .filter(read_by__gte=2)
+        .select_related("slide", "study")
+        .order_by("slide_id", "pk")
+    )
+
+
+def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
+    """Return the differing fields that `reviewer` may rule on: those they have not read."""
+    own = Reading.objects.filter(
+        field=OuterRef("pk"), reader=reviewer, state=Reading.State.SUBMITTED
+    )
+    return differing(study).exclude(Exists(own))
+
+
+def difference(field: Field) -> Difference | None:
+    """Return the field's two differing readings, or None when nothing waits for a ruling."""
+    if not differing(field.study).filter(pk=field.pk).exists():
+        return None
+    first, second = latest_readings(field)[:2]
+    tolerance = field.study.agreement_tolerance
+    types = [
+        TypePair(row, *pair, is_apart(*pair, tolerance))
+        for row in field.study.cell_types.all()
+        if (pair := (first.counts.get(row.code), second.counts.get(row.code))) != (None, None)
+    ]
+    return Difference(field, first, second, types)

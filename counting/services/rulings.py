@@ -1,0 +1,57 @@
+"""A reviewer settles what two readers see differently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from counting.errors import Conflict, Refused
+from counting.models import Field, ReferenceCount, Ruling
+from counting.selectors import review
+
+from . import audit, references
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@transaction.atomic
+def rule(*, field: Field, reviewer: User, reading_id: int) -> ReferenceCount:
+    """Let one of the two differing readings hold; its counts become the reference count.
+
+    Raises:
+        Refused: `reviewer` read the field, or nothing waits for a ruling.
+        Conflict: a reader has corrected the count meanwhile; `existing` is the field's id.
+    """
+    field = Field.objects.select_for_update(of=("self",)).select_related("study").get(pk=field.pk)
+    found = review.difference(field)
+    if found is None:
+        raise Refused(
+            _("Nothing waits for a ruling here: the field has its count, or its readings agree."),
+            "no_difference",
+        )
+    if field.readings.filter(reader=reviewer, submitted_at__isnull=False).exists():
+        raise Refused(
+            _("You have read this field yourself. Another reviewer has to rule."), "own_reading"
+        )
+    chosen = {row.pk: row for row in (found.first, found.second)}.get(reading_id)
+    if chosen is None:
+        raise Conflict(
+            _("A reader has corrected this count meanwhile. Look at both readings again."),
+            "reading",
+            field.pk,
+        )
+    ruling = Ruling.objects.create(field=field, reading=chosen, reviewer=reviewer)
+    audit.record(
+        actor=reviewer,
+        action="ruling.make",
+        target=ruling,
+        study_id=field.study_id,
+        old={"field": field.pk, "first": found.first.counts, "second": found.second.counts},
+        new={"reading": chosen.pk, "counts": chosen.counts},
+    )
+    reference = references.update(field=field, actor=reviewer)
+    assert reference is not None, "a ruling always gives a reference count"
+    return reference
