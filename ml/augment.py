@@ -138,7 +138,7 @@ class Augmenter:
         for index in np.flatnonzero(loaded.marked):
             counts[index] = np.sum(points[:, 0] == index)
         low, high = self.zoom.counted
-        counted = low <= log_scale <= high
+        counted = self.config.frame is not None or low <= log_scale <= high
         return View(
             picture=np.ascontiguousarray(picture),
             points=points,
@@ -153,14 +153,18 @@ class Augmenter:
         as it is and at that scale.
         """
         log_scale = 0.0 if plain else float(np.clip(self.rng.normal(0.0, 0.1), -0.2, 0.2))
-        factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
+        if self.config.frame:
+            factor = self.config.frame / max(loaded.image.size)
+            log_scale = float(np.log2(factor * loaded.cell_px / self.config.cell_px))
+        else:
+            factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
         size = (round(loaded.image.width * factor), round(loaded.image.height * factor))
         image = loaded.image.resize((max(1, size[0]), max(1, size[1])), Image.Resampling.BILINEAR)
         points = _points(loaded.boxes * _by(factor))
         if plain:
             picture = density(np.asarray(image), loaded.light, self.config)
         else:
-            picture = self._light(image, loaded.light)
+            picture = self.relight(image, loaded.light)
             picture, points = self._turn(picture, points, int(self.rng.integers(4)))
         return View(
             np.ascontiguousarray(picture),
@@ -209,6 +213,10 @@ class Augmenter:
 
     def _draw_scale(self, loaded: Loaded, height: int, width: int) -> float:
         zoom, rng = self.zoom, self.rng
+        fit = min(width / loaded.image.width, height / loaded.image.height)
+        fitted = float(np.log2(fit * loaded.cell_px / self.config.cell_px))
+        if self.config.frame:
+            return fitted
         if rng.random() < zoom.wide_share:
             scale = float(rng.uniform(*zoom.wide))
         else:
@@ -216,8 +224,7 @@ class Augmenter:
         uncropped = not (loaded.marked | ~loaded.known).all()
         # What has counts only cannot be cropped: it must fit into the canvas whole.
         if uncropped or rng.random() < zoom.whole:
-            fit = min(width / loaded.image.width, height / loaded.image.height)
-            scale = min(scale, float(np.log2(fit * loaded.cell_px / self.config.cell_px)))
+            scale = min(scale, fitted)
         return scale
 
     def _cut(
@@ -234,7 +241,7 @@ class Augmenter:
         image = loaded.image.resize((w, h), Image.Resampling.BILINEAR, box=box)
         left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
         picture = np.zeros((height, width, 3), dtype=np.float32)
-        picture[top : top + h, left : left + w] = self._light(image, loaded.light)
+        picture[top : top + h, left : left + w] = self.relight(image, loaded.light)
         boxes = loaded.boxes * _by(factor)
         boxes[:, 1::2] -= x0
         boxes[:, 2::2] -= y0
@@ -257,8 +264,8 @@ class Augmenter:
         kept[:, 2::2] += top
         return picture, kept
 
-    def _light(self, image: Image.Image, light: Floats) -> Floats:
-        """Blur, compress and stain anew."""
+    def relight(self, image: Image.Image, light: Floats) -> Floats:
+        """Turn pixels into densities in another light: blurred, compressed and stained anew."""
         rng = self.rng
         if rng.random() < 0.2:
             image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.3))))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,17 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one."""
+    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one, and
+    from at most `limit` fields.
+    """
 
     data: Path
     out: Path
     settings: Settings
     fold_epochs: int
     command: str
+    config: BundleConfig = field(default_factory=BundleConfig)
+    limit: int | None = None
 
 
 def make(plan: Plan, report: Report = print) -> bundles.Bundle:
@@ -49,9 +54,9 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     Raises:
         BadData: the data folder cannot be used.
     """
-    config = BundleConfig()
-    fields = read_fields(plan.data, splits=["train"])
-    loaded = load_fields(fields, config)
+    config, supervision = plan.config, plan.settings.supervision
+    fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)
+    loaded = load_fields(fields, config, supervision)
     report(f"{len(fields)} training fields, {plan.settings.threads} thread(s)")
     held = [fold_of(field, FOLDS) == 0 for field in fields]
     residuals = plan.out / "residuals.json"
@@ -85,6 +90,13 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     return made
 
 
+def limited(fields: list[Field], limit: int | None) -> list[Field]:
+    """Return at most `limit` fields, drawn by their names: the same in every run."""
+    names = sorted((f.name for f in fields), key=lambda name: zlib.crc32(name.encode()))
+    drawn = set(names[:limit])
+    return [f for f in fields if f.name in drawn]
+
+
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the metrics of `plan.out`/bundle on the fields that were never trained on."""
     predictor = Predictor(plan.out / "bundle", plan.settings.threads)
@@ -107,16 +119,23 @@ def measure(plan: Plan) -> dict[str, Any]:
 def _residuals(
     net: Counter, fields: Sequence[Field], config: BundleConfig
 ) -> dict[str, list[float]]:
-    net.channels_last()
     out: dict[str, list[float]] = {code: [] for code in config.cell_types}
+    for true, told in zip(fields, count(net, fields, config), strict=True):
+        for code, raw in told.items():
+            if code in true.counts:
+                out[code].append(calibrate.residual(true.counts[code], raw))
+    return out
+
+
+def count(net: Counter, fields: Sequence[Field], config: BundleConfig) -> list[dict[str, float]]:
+    """Return the raw counts by cell type of each field, its scale searched as for any picture."""
+    net.channels_last()
+    out = []
     for start in range(0, len(fields), CHUNK):
         part = fields[start : start + CHUNK]
         works = [prepare(pictures.read(field.path).image, None, config) for field in part]
         look(net, works, config)
-        for field, work in zip(part, works, strict=True):
-            for code, raw in raw_counts(work, config).items():
-                if code in field.counts:
-                    out[code].append(calibrate.residual(field.counts[code], raw))
+        out += [raw_counts(work, config) for work in works]
     return out
 
 

@@ -86,7 +86,7 @@ def load(
     if any({k: v.shape for k, v in part.items()} != shapes for part in parts.values()):
         return 0
     net.load_state_dict(parts["net"])
-    average.state = parts["average"]
+    average.state = {k: v.to(average.state[k].device) for k, v in parts["average"].items()}
     average.steps = int(progress["steps"])
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": states, "param_groups": groups})

@@ -10,13 +10,25 @@ FORMAT = 1
 RED_CELL_MICRONS = 7.5
 
 
+# batch: by the statistics of the batch; frozen: by those the backbone came with, which other
+# slides do not move; group: by each picture's own (Wu and He 2018, arXiv 1803.08494).
+NORMS = ("batch", "frozen", "group")
+
+
+# Side of the square that the head fc sees a whole picture in.
+FRAME = 256
+
+
 @dataclass(frozen=True)
 class NetConfig:
-    """Which net, by its name in `ml.nets.NETS` and `ml.nets.HEADS`, and its channels."""
+    """Which net: "hemanet" or a backbone of torchvision, the head by its name in `ml.nets.HEADS`,
+    the channels of hemanet, and how features are normalized (one of `NORMS`).
+    """
 
     name: str = "hemanet"
     head: str = "map"
     widths: tuple[int, ...] = (16, 32, 64, 96)
+    norm: str = "batch"
 
 
 @dataclass(frozen=True)
@@ -28,12 +40,15 @@ class InputConfig:
         search for the scale begins when micrometers per pixel are not known.
     background: percentile of each channel that is taken as the light of the empty slide.
     floor: smallest transmitted share of that light that is told apart.
+    frame: side of a square, in pixels, into which every picture is fitted whole, for heads whose
+        counts do not add up over parts; None: pictures are scaled by `cell_px`.
     """
 
     cell_px: float = 48.0
     guess: float = 0.2
     background: float = 92.0
     floor: float = 0.02
+    frame: int | None = None
 
 
 @dataclass(frozen=True)

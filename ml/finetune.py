@@ -74,6 +74,11 @@ def run(options: Options, reporter: Reporter) -> None:
         raise BadData("No counted fields to learn from. Count some fields, then retrain.")
     champion = Predictor(options.bundle, options.threads)
     base = champion.bundle
+    if base.config.input.frame:
+        raise BadData(
+            "This bundle counts in pictures of one fixed size and cannot learn from a study. "
+            "Use a bundle with the head map."
+        )
     types = base.config.cell_types
     types += tuple(code for code in manifest.cell_types if code not in types)
     config = replace(
@@ -256,7 +261,7 @@ def _folds(groups: Sequence[str]) -> list[int]:
 def _widened(net: Counter, types: int) -> Counter:
     """Return a copy of the net with channels for all types."""
     wider = copy.deepcopy(net)
-    if types > wider.head.cells.out_channels:
+    if types > wider.head.types:
         torch.manual_seed(0)
         wider.head.widen(types)
     return wider

@@ -1,12 +1,13 @@
 """The networks: a backbone turns a picture into features, a head turns features into counts.
 
-Backbones and heads are looked up by name in `NETS` and `HEADS`, so that a bundle's config says
-which it was made with. A backbone has two halves: `early` (frozen when a study fine-tunes, its
-features cached) and `late`.
+Backbones and heads are looked up by name, so that a bundle's config says which it was made with:
+`hemanet` here, torchvision's in `ml.backbones`. A backbone has two halves: `early` (frozen when a
+study fine-tunes, its features cached) and `late`; both give features at 1/8 of the picture.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ MULTIPLE = 16
 EMPTY_MAP_BIAS = -5.0
 # Weight of a map pixel without red cells in the mean of the scale map: keeps the mean defined.
 SCALE_FLOOR = 1e-3
+# Channels that group normalization takes together (Wu and He 2018, table 3: 16 serve well).
+GROUP = 16
+# Width of the fully connected regressor's hidden layer.
+HIDDEN = 128
 
 
 class ConvNorm(nn.Module):
@@ -32,7 +37,7 @@ class ConvNorm(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(outputs)
+        self.norm: nn.BatchNorm2d | nn.GroupNorm | None = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, and normalize until folded."""
@@ -41,9 +46,9 @@ class ConvNorm(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Fix the norm at its running statistics: what is left is one plain convolution."""
+        """Fix a batch norm at its running statistics: what is left is one plain convolution."""
         norm = self.norm
-        if norm is None:
+        if not isinstance(norm, nn.BatchNorm2d):
             return
         assert norm.running_mean is not None
         assert norm.running_var is not None
@@ -68,7 +73,28 @@ class Block(nn.Module):
         return F.relu(x + self.second(y), inplace=True)
 
 
-class HemaNet(nn.Module):
+class Backbone(nn.Module):
+    """What a counter asks of a backbone: features [n, c, h/8, w/8] of pictures [n, 3, h, w], made
+    in two halves.
+    """
+
+    early_channels: int
+    out_channels: int
+
+    def early(self, x: Tensor) -> Tensor:
+        """Turn pictures into the features that fine-tuning caches."""
+        raise NotImplementedError
+
+    def late(self, x: Tensor) -> Tensor:
+        """Turn cached features into those the head reads."""
+        raise NotImplementedError
+
+    def late_parts(self) -> list[nn.Module]:
+        """Return the modules `late` is made of."""
+        raise NotImplementedError
+
+
+class HemaNet(Backbone):
     """The light residual net: features at 1/8 of the picture with context from 1/16.
 
     `early` takes [n, 3, h, w] (h and w multiples of MULTIPLE) to [n, widths[2], h/8, w/8], `late`
@@ -118,7 +144,35 @@ class Output:
     scale: Tensor
 
 
-class MapHead(nn.Module):
+class Head(nn.Module):
+    """Turns features into counts; `cells` is its last layer, with an output for each type."""
+
+    cells: nn.Conv2d | nn.Linear
+
+    @property
+    def types(self) -> int:
+        """How many cell types it counts."""
+        return self.cells.weight.shape[0]
+
+    @torch.no_grad()
+    def widen(self, types: int) -> None:
+        """Add outputs for new cell types at the end; the others keep their weights."""
+        old = self.cells
+        new: nn.Conv2d | nn.Linear
+        if isinstance(old, nn.Conv2d):
+            new = nn.Conv2d(old.in_channels, types, 1)
+        else:
+            new = nn.Linear(old.in_features, types)
+        nn.init.zeros_(new.weight)
+        nn.init.constant_(new.bias, EMPTY_MAP_BIAS)  # type: ignore[arg-type]
+        new.weight[: old.weight.shape[0]] = old.weight
+        assert new.bias is not None
+        assert old.bias is not None
+        new.bias[: old.weight.shape[0]] = old.bias
+        self.cells = new
+
+
+class MapHead(Head):
     """1x1 convolution -> softplus -> sum: a map of cells per pixel, and its sum as the count.
 
     Sum pooling makes the count add up over parts of a field, whatever its size (global sum
@@ -143,22 +197,71 @@ class MapHead(nn.Module):
             scale = (weight * self.size(features)).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3))
             return Output(maps.sum(dim=(2, 3)), maps, scale)
 
-    @torch.no_grad()
-    def widen(self, types: int) -> None:
-        """Add channels for new cell types at the end; the others keep their weights."""
-        old = self.cells
-        new = nn.Conv2d(old.in_channels, types, 1)
-        nn.init.zeros_(new.weight)
-        nn.init.constant_(new.bias, EMPTY_MAP_BIAS)  # type: ignore[arg-type]
-        new.weight[: old.out_channels] = old.weight
-        assert new.bias is not None
-        assert old.bias is not None
-        new.bias[: old.out_channels] = old.bias
-        self.cells = new
+
+class FcHead(Head):
+    """The paper's head: features averaged over the picture, then a fully connected regressor.
+
+    An average says how crowded a picture is, not how many cells it holds: it cannot add up over
+    parts, and is a count only where every picture shows the same area. So this head goes with
+    `InputConfig.frame`: the whole picture is fitted into a square of fixed size, as a classifier's
+    input is, and averaged together with the empty slide around it. It does not know where cells
+    lie: its map spreads each count evenly.
+    """
+
+    def __init__(self, channels: int, types: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(channels, HIDDEN)
+        self.cells = nn.Linear(HIDDEN, types)
+        self.size = nn.Linear(HIDDEN, 1)
+
+    def forward(self, features: Tensor) -> Output:
+        """Count from features [n, c, h, w]."""
+        with torch.autocast(features.device.type, enabled=False):
+            x = F.relu(self.hidden(features.float().mean(dim=(2, 3))))
+            counts = F.softplus(self.cells(x))
+            height, width = features.shape[-2:]
+            even = counts[:, :, None, None] / (height * width)
+            maps = even.expand(-1, -1, height, width)
+            return Output(counts, maps, self.size(x)[:, 0])
 
 
-NETS: dict[str, Callable[[tuple[int, ...]], HemaNet]] = {"hemanet": HemaNet}
-HEADS: dict[str, Callable[[int, int], MapHead]] = {"map": MapHead}
+HEADS: dict[str, Callable[[int, int], Head]] = {"map": MapHead, "fc": FcHead}
+
+
+def make_backbone(config: NetConfig) -> Backbone:
+    """Return the backbone that a config names.
+
+    Raises:
+        BadData: there is none of that name, or it cannot be cut where counting needs it.
+    """
+    if config.name == "hemanet":
+        backbone: Backbone = HemaNet(config.widths)
+    else:
+        # torchvision is not needed to count with the net that is shipped, and takes its time.
+        from ml.backbones import Pyramid
+
+        backbone = Pyramid(config)
+    if config.norm == "group":
+        _group_norms(backbone)
+    return backbone
+
+
+def _group_norms(module: nn.Module) -> None:
+    """Put group norms in the place of all batch norms."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            channels = child.num_features
+            groups = channels // math.gcd(channels, GROUP)
+            setattr(module, name, nn.GroupNorm(groups, channels))
+        else:
+            _group_norms(child)
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Keep all batch norms at the statistics they have while the rest trains."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.eval()
 
 
 class Counter(nn.Module):
@@ -166,8 +269,16 @@ class Counter(nn.Module):
 
     def __init__(self, config: NetConfig, types: int) -> None:
         super().__init__()
-        self.backbone = NETS[config.name](config.widths)
+        self.backbone = make_backbone(config)
         self.head = HEADS[config.head](self.backbone.out_channels, types)
+        self._frozen = config.norm == "frozen"
+
+    def train(self, mode: bool = True) -> Counter:
+        """Set training mode, in which frozen norms stay as they are."""
+        super().train(mode)
+        if self._frozen:
+            freeze_norms(self.backbone)
+        return self
 
     def forward(self, pictures: Tensor) -> Output:
         """Count in [n, 3, h, w] optical densities; h and w multiples of MULTIPLE."""

@@ -1,8 +1,13 @@
-"""What this computer's processor does well."""
+"""What this computer has to compute with, and what that does well."""
 
 from __future__ import annotations
 
 import torch
+
+
+def device() -> torch.device:
+    """Return where nets are trained: a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def half() -> torch.autocast:

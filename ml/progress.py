@@ -68,3 +68,36 @@ class Reporter:
         done = share - self._first
         eta = None if done <= 0.01 else round((now - self._started) / done * (1.0 - share), 1)
         self.emit("progress", progress=round(share, 4), step=step, eta_s=eta)
+
+
+class Pace:
+    """Tells how fast a long work goes and how long it will take, in words.
+
+    total: its units of work in all; done: those that an earlier run did.
+    """
+
+    def __init__(
+        self,
+        total: float,
+        unit: str,
+        done: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._total, self._unit, self._before = total, unit, done
+        self._clock = clock
+        self._started = clock()
+
+    def told(self, done: float) -> str:
+        """Return the rate so far and the time left, for `done` units of all."""
+        seconds = max(self._clock() - self._started, 1e-9)
+        rate = (done - self._before) / seconds
+        if rate <= 0:
+            return f"0 {self._unit}/s"
+        return f"{rate:.0f} {self._unit}/s  {duration((self._total - done) / rate)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, from seconds to hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ class Batch:
     known: Tensor
     marked: Tensor
     log_scale: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return it on another device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 def mark_map(points: Floats, types: int, height: int, width: int, stride: int) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,17 +10,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from ml import checkpoint, pictures
+from ml import checkpoint, pictures, stage1
 from ml.augment import Augmenter, Loaded, Zoom, least_visible, load
-from ml.config import BundleConfig
+from ml.config import BundleConfig, InputConfig, NetConfig
 from ml.data import BadData, Field
-from ml.nets import STRIDE, Counter
-from ml.processor import half
+from ml.nets import MULTIPLE, STRIDE, Counter
+from ml.processor import device, half
+from ml.progress import Pace
 from ml.targets import Batch, collate, loss, type_weights
 
 Report = Callable[[str], None]
-# Canvases of views (height, width): about one batch in each shape a camera may have.
+# Canvases of views (height, width) at 48 pixels a red cell: one batch each in a shape that a
+# camera may have.
 CANVASES = ((240, 320), (256, 304), (256, 256))
 AVERAGE_DECAY = 0.998
 # Share of steps in which the learning rate rises to its peak; it then falls along a cosine.
@@ -33,7 +35,12 @@ UNKNOWN_WIDTH = 0.16
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. The same settings, data and threads give the same weights."""
+    """How to train. The same settings, data and threads give the same weights.
+
+    supervision: "marks" (counts, and marks where a field has them) or "counts" (no marks: nothing
+    can be cropped then). start: folder of stage 1's backbone, or "". weights: what the backbone
+    begins with otherwise, "none" or "imagenet".
+    """
 
     epochs: int = 40
     batch: int = 8
@@ -42,10 +49,15 @@ class Settings:
     mosaic: float = 0.2
     seed: int = 0
     threads: int = 1
+    supervision: str = "marks"
+    start: str = ""
+    weights: str = "none"
 
 
-def load_fields(fields: Sequence[Field], config: BundleConfig) -> list[Loaded]:
-    """Decode all fields into memory.
+def load_fields(
+    fields: Sequence[Field], config: BundleConfig, supervision: str = "marks"
+) -> list[Loaded]:
+    """Decode all fields into memory; for `supervision` by "counts" without their marks.
 
     Raises:
         BadData: a picture is missing or broken.
@@ -57,6 +69,8 @@ def load_fields(fields: Sequence[Field], config: BundleConfig) -> list[Loaded]:
         except (OSError, pictures.BadPicture) as error:
             raise BadData(f"{field.path}: {error}") from None
         cell_px = field.cell_px or UNKNOWN_WIDTH * image.width
+        if supervision == "counts":
+            field = replace(field, marks=())
         loaded.append(load(field, image, cell_px, config.cell_types, config.input))
     groups = [field.group for field in fields]
     visible = {
@@ -76,11 +90,13 @@ def batches(
     augmenter = Augmenter(config.input, Zoom(), rng)
     order = rng.permutation(len(loaded))
     types = len(config.cell_types)
+    frame = config.input.frame
+    shapes = [(frame, frame)] if frame else canvases(config.input)
     for start in range(0, len(order) - settings.batch + 1, settings.batch):
-        height, width = CANVASES[int(rng.integers(len(CANVASES)))]
+        height, width = shapes[int(rng.integers(len(shapes)))]
         views = []
         for index in order[start : start + settings.batch]:
-            if rng.random() < settings.mosaic:
+            if not frame and rng.random() < settings.mosaic:
                 others = [loaded[int(i)] for i in rng.integers(len(loaded), size=3)]
                 four = [loaded[int(index)], *others]
                 if all((item.marked | ~item.known).all() for item in four):
@@ -90,6 +106,33 @@ def batches(
         yield collate(views, types, STRIDE)
 
 
+def canvases(scale: InputConfig) -> list[tuple[int, int]]:
+    """Return `CANVASES` at the scale of the net, in multiples of what it asks for."""
+    share = scale.cell_px / InputConfig().cell_px / MULTIPLE
+    return [(round(h * share) * MULTIPLE, round(w * share) * MULTIPLE) for h, w in CANVASES]
+
+
+def begin(net: Counter, config: NetConfig, settings: Settings) -> None:
+    """Give the backbone the weights that training begins with.
+
+    Raises:
+        BadData: they cannot be used or downloaded, or do not go with the net.
+    """
+    if config.head == "fc" and settings.supervision != "counts":
+        raise BadData("The head fc knows no places to learn from marks: use --supervision counts.")
+    if settings.start and settings.weights != "none":
+        raise BadData("Begin with one or the other: --start DIR or --weights imagenet.")
+    if settings.start:
+        stage1.load_into(net.backbone, config, Path(settings.start))
+    elif settings.weights == "imagenet":
+        stage1.load_imagenet(net.backbone, config)
+    elif config.norm == "frozen":
+        raise BadData(
+            "Frozen norms keep what the backbone came with: begin with --start DIR or "
+            "--weights imagenet, or use --norm batch."
+        )
+
+
 def rate_at(step: int, steps: int, peak: float) -> float:
     """Return the learning rate of a step: a linear rise, then half a cosine to 1 % of it."""
     rise = max(1, round(WARM_UP * steps))
@@ -97,6 +140,14 @@ def rate_at(step: int, steps: int, peak: float) -> float:
         return peak * (step + 1) / rise
     share = (step - rise) / max(1, steps - rise)
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def make_optimizer(net: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Return AdamW that pulls weights toward 0, and leaves biases and norms alone."""
+    decayed = [p for p in net.parameters() if p.ndim > 1]
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=weight_decay)
 
 
 def train(
@@ -109,21 +160,27 @@ def train(
     """Train a net on loaded fields and return its averaged weights, norms folded.
 
     Saves a checkpoint in `folder` after each epoch and goes on from it when called again.
+
+    Raises:
+        BadData: the weights to begin with cannot be used, or fewer fields than a batch.
     """
+    if len(loaded) < settings.batch:
+        raise BadData(f"{len(loaded)} fields are too few to train: a batch has {settings.batch}.")
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
+    place = device()
     net = Counter(config.net, len(config.cell_types)).channels_last()
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    plain = [p for p in net.parameters() if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay)
+    begin(net, config.net, settings)
+    net.to(place)
+    optimizer = make_optimizer(net, settings.rate, settings.weight_decay)
     average = checkpoint.Average(net, AVERAGE_DECAY)
-    weights = type_weights(config.cell_types)
-    stamp = {**asdict(settings), "fields": len(loaded)}
+    weights = type_weights(config.cell_types).to(place)
+    stamp = {**asdict(settings), "config": config.to_dict(), "fields": len(loaded)}
     first = checkpoint.load(folder, net, optimizer, average, stamp)
     per_epoch = len(loaded) // settings.batch
+    each = per_epoch * settings.batch
     steps = settings.epochs * per_epoch
-    started = time.monotonic()
+    pace = Pace(settings.epochs * each, "fields", first * each)
     for epoch in range(first, settings.epochs):
         net.train()
         total = 0.0
@@ -131,6 +188,7 @@ def train(
             step = epoch * per_epoch + number
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(step, steps, settings.rate)
+            batch = batch.to(place)
             inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
             with half():
                 output = net(inputs)
@@ -142,14 +200,11 @@ def train(
             average.update(net)
             total += float(value.detach())
         done = epoch + 1
-        seconds = time.monotonic() - started
-        speed = (done - first) * per_epoch * settings.batch / seconds
-        left = seconds / (done - first) * (settings.epochs - done)
         report(
             f"epoch {done}/{settings.epochs}  loss {total / max(1, per_epoch):.3f}  "
-            f"{speed:.0f} fields/s  {left / 60:.1f} min left"
+            f"{pace.told(done * each)}"
         )
         checkpoint.save(folder, net, optimizer, average, done, stamp)
     net.load_state_dict(average.state)
     net.eval()
-    return net.fold()
+    return net.cpu().fold()

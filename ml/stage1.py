@@ -1,0 +1,74 @@
+"""What stage 1 leaves for stage 2: backbone weights, and how they came about.
+
+A folder with backbone.safetensors and backbone.json. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ml.config import InputConfig, NetConfig
+from ml.data import BadData
+from ml.files import read_json, whole_folder, write_json
+from ml.nets import Backbone
+
+FORMAT = 1
+
+
+def save(
+    folder: Path, backbone: Backbone, net: NetConfig, scale: InputConfig, told: Mapping[str, Any]
+) -> None:
+    """Write the weights with the net's and the input's config and what is `told` of them."""
+    tensors = {name: value.cpu().contiguous() for name, value in backbone.state_dict().items()}
+    with whole_folder(folder) as part:
+        save_file(tensors, part / "backbone.safetensors")
+        config = {"format": FORMAT, "net": asdict(net), "input": asdict(scale)}
+        write_json(part / "backbone.json", {**config, **told})
+
+
+def load_into(backbone: Backbone, net: NetConfig, folder: Path) -> None:
+    """Give a backbone the weights of stage 1, from pretrain's folder or the one inside it.
+
+    Raises:
+        BadData: the folder is not one that stage 1 wrote, or it is of another backbone.
+    """
+    if (folder / "backbone").is_dir():
+        folder = folder / "backbone"
+    try:
+        told = read_json(folder / "backbone.json")
+        weights = load_file(folder / "backbone.safetensors")
+    except (OSError, ValueError, SafetensorError):
+        raise BadData(
+            f"{folder} holds no backbone. Name a folder that `python -m ml pretrain` wrote."
+        ) from None
+    name = dict(told.get("net", {})).get("name")
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError:
+        raise BadData(
+            f"{folder} holds a {name}, which does not fit the {net.name} to be trained. "
+            "Pretrain one with the same --backbone and --norm."
+        ) from None
+
+
+def load_imagenet(backbone: Backbone, net: NetConfig) -> None:
+    """Give a backbone of torchvision the weights it was trained to on ImageNet.
+
+    Raises:
+        BadData: there are none for it, or they cannot be downloaded.
+    """
+    if net.name == "hemanet":
+        raise BadData(
+            "There are no ImageNet weights for hemanet. Name a backbone of torchvision "
+            "(--backbone resnet18), or pretrain on cell crops."
+        )
+    from ml.backbones import Pyramid
+
+    assert isinstance(backbone, Pyramid)
+    backbone.load_imagenet(net.name)
