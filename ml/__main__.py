@@ -1,4 +1,6 @@
-"""`python -m ml`: predict, evaluate, train, finetune. Parses only; torch is imported when needed.
+"""`python -m ml`: predict, evaluate, pretrain, train, finetune, reproduce.
+
+Parses only; torch is imported when needed.
 
 Exit status: 0 done, 2 bad input (one sentence on stderr), 3 ended by SIGTERM.
 """
@@ -10,9 +12,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ml.bundle import BASE, BadBundle
+from ml.config import FRAME, NORMS, BundleConfig, InputConfig, NetConfig
 from ml.data import BadData
 from ml.pictures import BadPicture
 
@@ -46,12 +50,38 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="write JSON")
     add_bundle(evaluate)
 
+    pretrain = add("pretrain", "Teach a backbone to tell cells apart, from class folders of crops")
+    pretrain.add_argument("--data", type=Path, required=True, metavar="DIR")
+    pretrain.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_net(pretrain)
+    pretrain.add_argument("--epochs", type=_positive, default=7)
+    pretrain.add_argument(
+        "--policy",
+        default="imagenet",
+        help="an AutoAugment policy (imagenet, cifar10, svhn), rand, trivial or none",
+    )
+    pretrain.add_argument(
+        "--crop-cell-px", type=float, default=None, help="width of a red cell in the crops"
+    )
+    pretrain.add_argument("--limit", type=_positive, default=None, help="crops to learn from")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument(
+        "--deterministic", action="store_true", help="refuse operations that may vary"
+    )
+
     train = add("train", "Make a bundle from a folder with fields.csv and boxes.csv")
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--epochs", type=_positive, default=60)
     train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
     train.add_argument("--seed", type=int, default=0)
+    _add_net(train)
+    train.add_argument("--head", choices=("map", "fc"), default="map")
+    train.add_argument("--supervision", choices=("marks", "counts"), default="marks")
+    train.add_argument(
+        "--start", type=Path, default=None, metavar="DIR", help="of pretrain's --out"
+    )
+    train.add_argument("--limit-fields", type=_positive, default=None, help="fields to learn from")
 
     finetune = add("finetune", "Learn from a study's counts, and judge what came out")
     add_bundle(finetune)
@@ -60,6 +90,22 @@ def parser() -> argparse.ArgumentParser:
     finetune.add_argument("--epochs", type=_positive, default=None)
     finetune.add_argument("--seed", type=int, default=0)
     return main
+
+
+def _add_net(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backbone", default="hemanet", help="hemanet or one of torchvision's, such as resnet18"
+    )
+    command.add_argument("--norm", choices=NORMS, default="batch", help="how to normalize features")
+    command.add_argument("--weights", choices=("none", "imagenet"), default="none")
+    command.add_argument("--cell-px", type=float, default=None, help="red cells' width in the net")
+
+
+def _net(options: argparse.Namespace, head: str = "map") -> tuple[NetConfig, InputConfig]:
+    """Return the net and its input that the options ask for."""
+    net = NetConfig(name=options.backbone, head=head, norm=options.norm)
+    scale = InputConfig(frame=FRAME if head == "fc" else None)
+    return net, scale if options.cell_px is None else replace(scale, cell_px=options.cell_px)
 
 
 def _positive(text: str) -> int:
@@ -72,7 +118,13 @@ def _positive(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status."""
     options = parser().parse_args(arguments)
-    run = {"predict": _predict, "evaluate": _evaluate, "train": _train, "finetune": _finetune}
+    run = {
+        "predict": _predict,
+        "evaluate": _evaluate,
+        "pretrain": _pretrain,
+        "train": _train,
+        "finetune": _finetune,
+    }
     try:
         return run[options.command](options)
     except (BadBundle, BadData, BadPicture, ValueError) as error:
@@ -127,24 +179,86 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pretrain(options: argparse.Namespace) -> int:
+    from ml.progress import CANCELLED, Cancelled, Reporter
+
+    reporter = Reporter()
+    reporter.listen()
+    from ml.pretrain import Settings, pretrain
+
+    net, scale = _net(options)
+    chosen = {
+        name: value
+        for name in ("crop_cell_px", "limit")
+        if (value := getattr(options, name)) is not None
+    }
+    settings = Settings(
+        epochs=options.epochs,
+        policy=options.policy,
+        weights=options.weights,
+        seed=options.seed,
+        threads=options.threads or 1,
+        deterministic=options.deterministic,
+        **chosen,
+    )
+    try:
+        pretrain(
+            options.data,
+            options.out,
+            net,
+            scale,
+            settings,
+            lambda line: print(line, flush=True),
+            reporter.check,
+        )
+    except Cancelled:
+        print("Ended. Started again with the same folder, it goes on from the last whole epoch.")
+        return CANCELLED
+    print(f"Wrote {options.out / 'backbone'}")
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
     from ml.base import Plan, make
     from ml.train import Settings
 
+    net, scale = _net(options, options.head)
     threads = options.threads or 1
-    shown = shlex.join(
-        ["python", "-m", "ml", "train", "--data", "DATA", "--out", "OUT"]
-        + ["--epochs", str(options.epochs), "--seed", str(options.seed)]
-        + ["--threads", str(threads)]
+    settings = Settings(
+        epochs=options.epochs,
+        seed=options.seed,
+        threads=threads,
+        supervision=options.supervision,
+        start="" if options.start is None else str(options.start),
+        weights=options.weights,
     )
-    settings = Settings(epochs=options.epochs, seed=options.seed, threads=threads)
-    fold_epochs = options.fold_epochs or options.epochs
-    make(
-        Plan(options.data, options.out, settings, fold_epochs, shown),
-        lambda line: print(line, flush=True),
+    plan = Plan(
+        data=options.data,
+        out=options.out,
+        settings=settings,
+        fold_epochs=options.fold_epochs or options.epochs,
+        command=_shown(options, threads),
+        config=BundleConfig(net=net, input=scale),
+        limit=options.limit_fields,
     )
+    make(plan, lambda line: print(line, flush=True))
     print(f"Wrote {options.out / 'bundle'}")
     return 0
+
+
+def _shown(options: argparse.Namespace, threads: int) -> str:
+    """Return the command for the model card, without this computer's paths."""
+    words = ["python", "-m", "ml", "train", "--data", "DATA", "--out", "OUT"]
+    words += ["--epochs", str(options.epochs), "--seed", str(options.seed)]
+    words += ["--threads", str(threads)]
+    plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
+    told = "backbone", "head", "norm", "weights", "cell_px", "supervision", "limit_fields"
+    for name in told:
+        if getattr(options, name) != getattr(plain, name):
+            words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    if options.start is not None:
+        words += ["--start", "STAGE1"]
+    return shlex.join(words)
 
 
 def _finetune(options: argparse.Namespace) -> int:

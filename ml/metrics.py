@@ -57,6 +57,17 @@ def constant_mae(true: Doubles, constant: float | None = None) -> float:
     return float(np.abs(true - value).mean())
 
 
+def accuracy(true: Doubles, told: Doubles) -> float:
+    """Return the share of class indices told right."""
+    return float((true == told).mean())
+
+
+def mean_recall(true: Doubles, told: Doubles) -> float:
+    """Return the mean over classes of the share told right: rare classes weigh as much."""
+    shares = [float((told[true == label] == label).mean()) for label in np.unique(true)]
+    return float(np.mean(shares))
+
+
 def interval(
     measure: Callable[[Doubles, Doubles], float | None],
     true: Doubles,
