@@ -238,7 +238,7 @@ def _train(options: argparse.Namespace) -> int:
         settings=settings,
         fold_epochs=options.fold_epochs or options.epochs,
         command=_shown(options, threads),
-        config=BundleConfig(net=net, input=scale),
+        config=BundleConfig(net=net, input=scale, placed=options.supervision == "marks"),
         limit=options.limit_fields,
     )
     make(plan, lambda line: print(line, flush=True))

@@ -53,13 +53,16 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class BundleConfig:
-    """config.json of a bundle."""
+    """config.json of a bundle; `placed` says that marks taught it where cells lie: then a map
+    without a peak shows no cell.
+    """
 
     cell_types: tuple[str, ...] = ("RBC", "WBC", "PLT")
     counting_rule: str = "all"
     net: NetConfig = field(default_factory=NetConfig)
     input: InputConfig = field(default_factory=InputConfig)
     name: str = "base"
+    placed: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -82,6 +85,7 @@ class BundleConfig:
                 net=NetConfig(**{**net, "widths": tuple(net["widths"])}),
                 input=InputConfig(**data["input"]),
                 name=str(data["name"]),
+                placed=bool(data.get("placed", True)),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"This model bundle's config.json is not complete: {error}.") from None

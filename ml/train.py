@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from ml.progress import Pace
 from ml.targets import Batch, collate, loss, type_weights
 
 Report = Callable[[str], None]
+Watch = Callable[[int, Callable[[], Counter]], None]
 # Canvases of views (height, width) at 48 pixels a red cell: one batch each in a shape that a
 # camera may have.
 CANVASES = ((240, 320), (256, 304), (256, 256))
@@ -156,10 +158,13 @@ def train(
     settings: Settings,
     folder: Path,
     report: Report = print,
+    watch: Watch = lambda epoch, net: None,
 ) -> Counter:
     """Train a net on loaded fields and return its averaged weights, norms folded.
 
-    Saves a checkpoint in `folder` after each epoch and goes on from it when called again.
+    Saves a checkpoint in `folder` after each epoch and goes on from it when called again. `watch`
+    is called after that with the epochs done and what makes a copy of the net
+    as it would be returned now; it may raise to end the training.
 
     Raises:
         BadData: the weights to begin with cannot be used, or fewer fields than a batch.
@@ -205,6 +210,12 @@ def train(
             f"{pace.told(done * each)}"
         )
         checkpoint.save(folder, net, optimizer, average, done, stamp)
-    net.load_state_dict(average.state)
-    net.eval()
-    return net.cpu().fold()
+        watch(done, lambda: _averaged(net, average))
+    return _averaged(net, average)
+
+
+def _averaged(net: Counter, average: checkpoint.Average) -> Counter:
+    """Return a copy of the net with its averaged weights, ready to count."""
+    out = copy.deepcopy(net).cpu()
+    out.load_state_dict(average.state)
+    return out.eval().fold()
