@@ -162,7 +162,8 @@ def count_field(page: Page, truth: SyntheticField, *, by_keys: bool, by_clicks: 
             for _ in range(truth.counts[code]):
                 page.keyboard.press(key)
             if not truth.counts[code]:
-                type_number(page, code, 0)
+                page.locator(f"[data-type={code}] [data-activate]").click()
+                page.keyboard.press("0")
     elif by_clicks:
         click_cells(page, truth, "RBC")
         for code in ("WBC", "PLT"):

@@ -54,7 +54,7 @@ function keysOf(screen, code) {
     ...shared(screen),
     add: () => screen.add(code, 1),
     subtract: () => screen.add(code, -1),
-    zero: () => !screen.busy && screen.tally.type(screen.active, 0),
+    zero: () => !screen.busy && screen.tally.none(screen.active),
     number: () => screen.panel.input(screen.active).focus(),
     left: () => screen.picture.pan(-STEP, 0),
     right: () => screen.picture.pan(STEP, 0),

@@ -117,6 +117,12 @@ export class Tally {
     this.#do({ ...change, ways: this.#also("tally") }, "tally");
   }
 
+  /** Say by key that a field has none of a type. @param {string} code */
+  none(code) {
+    if (this.now.numbers[code] === 0) return;
+    this.#do({ numbers: this.#withNumber(code, 0), ways: this.#also("tally") }, "tally");
+  }
+
   /**
    * Count by typing. Digits of one number are one step for undo.
    * @param {string} code @param {number | null} number null: not counted
