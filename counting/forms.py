@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from counting.models import CountingRule, FieldChoice, Role, Study
+from counting.models import CountingRule, FieldChoice, QueueOrder, Role, Study
 
 
 class StudyForm(forms.Form):
@@ -31,6 +31,12 @@ class StudyForm(forms.Form):
     blind_percent = forms.FloatField(
         label=_("Fields counted blind"), min_value=0, max_value=100, initial=0, required=False
     )
+    queue_order = forms.ChoiceField(
+        label=_("Order of fields"),
+        choices=QueueOrder.choices,
+        initial=QueueOrder.SLIDE,
+        required=False,
+    )
     retrain_after = forms.IntegerField(
         label=_("Retrain after this many new counts"), min_value=1, required=False, initial=50
     )
@@ -44,6 +50,7 @@ class StudyForm(forms.Form):
             "readers_per_field": study.readers_per_field,
             "agreement_percent": _percent(study.agreement_tolerance),
             "blind_percent": _percent(study.blind_share),
+            "queue_order": study.queue_order,
             "retrain_after": study.retrain_after,
         }
 
@@ -55,6 +62,7 @@ class StudyForm(forms.Form):
             **data,
             "agreement_tolerance": (10.0 if agreement is None else agreement) / 100,
             "blind_share": (blind or 0.0) / 100,
+            "queue_order": data["queue_order"] or QueueOrder.SLIDE,
         }
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import JavaScriptCatalog
 
-from counting.views import accounts, fields, members, models, settings, slides, status, studies
+from counting.views import (
+    accounts,
+    fields,
+    members,
+    models,
+    review,
+    settings,
+    slides,
+    status,
+    studies,
+)
 
 urlpatterns = [
     path("", studies.home, name="home"),
@@ -15,6 +25,7 @@ urlpatterns = [
     path("studies/new/", studies.new, name="study-new"),
     path("studies/<int:study_id>/", studies.overview, name="study"),
     path("studies/<int:study_id>/count/", studies.count, name="count"),
+    path("studies/<int:study_id>/review/", review.review, name="review"),
     path("studies/<int:study_id>/settings/", settings.settings, name="study-settings"),
     path("studies/<int:study_id>/members/", members.members, name="members"),
     path("studies/<int:study_id>/members/add/", members.add, name="member-add"),
@@ -37,6 +48,7 @@ urlpatterns = [
     path("studies/<int:study_id>/slides/new/", slides.new, name="slide-new"),
     path("slides/<int:slide_id>/", slides.slide, name="slide"),
     path("fields/<int:field_id>/", fields.field, name="field"),
+    path("fields/<int:field_id>/rule/", review.rule, name="field-rule"),
     path("fields/<int:field_id>/image/", fields.image, name="field-image"),
     path("fields/<int:field_id>/thumbnail/", fields.thumbnail, name="field-thumbnail"),
     path("status/", status.status, name="status"),

@@ -271,6 +271,7 @@ class FieldSerializer(serializers.Serializer[Any]):
     )
     why = serializers.SerializerMethodField(help_text="the reason in words")
     flag = FlagSerializer(allow_null=True)
+    comments = serializers.IntegerField(help_text="how many")
     created_at = serializers.DateTimeField(source="field.created_at")
 
     def get_image(self, view: FieldView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from counting.models import (
+    Comment,
     Field,
     Flag,
     JobState,
@@ -32,7 +34,7 @@ class FieldView:
     `state` is waiting, predicting, predicted, failed or counted. `prediction` is None while there
     is none by the champion, and for a blind field until this person has submitted a reading.
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
-    while the field counts as unreadable.
+    while the field counts as unreadable; `comments` is how many there are.
     """
 
     field: Field
@@ -44,10 +46,11 @@ class FieldView:
     my_reading: Reading | None
     reason: Reason | None
     flag: Flag | None
+    comments: int
 
 
 def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
-    """Return the views of `fields` (of one study) for `user`, in eight queries for any number."""
+    """Return the views of `fields` (of one study) for `user`, in nine queries for any number."""
     if not fields:
         return []
     ids = [field.pk for field in fields]
@@ -87,6 +90,9 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
             "flagged_by"
         )
     }
+    comments = Counter(
+        Comment.objects.filter(field__in=ids).order_by().values_list("field_id", flat=True)
+    )
     views = []
     for field in fields:
         reference = references.get(field.pk)
@@ -106,6 +112,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 my_reading=mine.get(field.pk),
                 reason=reasons.get(field.pk),
                 flag=flags.get(field.pk),
+                comments=comments[field.pk],
             )
         )
     return views

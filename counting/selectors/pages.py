@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from counting.models import (
     ACTIVE,
+    ROLE_RANK,
     CellType,
     Field,
     Membership,
@@ -20,7 +21,7 @@ from counting.models import (
     TrainingRun,
 )
 
-from . import access, queue
+from . import access, queue, review
 from .studies import with_progress
 
 if TYPE_CHECKING:
@@ -61,12 +62,19 @@ class StudyFrame:
     study: Study
     role: Role
     is_admin: bool
+    is_reviewer: bool
+    # Differences that wait for this reviewer; None where nobody reviews.
+    to_review: int | None
 
 
 def study_frame(study: Study, user: User) -> StudyFrame:
     """Return the frame of a study's pages for a member."""
     role = access.role_in(user, study) or Role.READER
-    return StudyFrame(study, role, role == Role.ADMIN)
+    is_reviewer = ROLE_RANK[role] >= ROLE_RANK[Role.REVIEWER]
+    waiting = None
+    if is_reviewer and study.readers_per_field > 1:
+        waiting = review.to_review(study, user).count()
+    return StudyFrame(study, role, role == Role.ADMIN, is_reviewer, waiting)
 
 
 def members_of(study: Study) -> QuerySet[Membership]:
@@ -77,6 +85,11 @@ def members_of(study: Study) -> QuerySet[Membership]:
 def study_of_model(model_id: int) -> int:
     """Return the id of a model version's study."""
     return ModelVersion.objects.values_list("study_id", flat=True).get(pk=model_id)
+
+
+def study_of_field(field_id: int) -> int:
+    """Return the id of a field's study."""
+    return Field.objects.values_list("study_id", flat=True).get(pk=field_id)
 
 
 def remaining(study: Study, user: User) -> int:

@@ -1,0 +1,104 @@
+"""The reviewer's page: two readings that differ, side by side, and one key to rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from counting.errors import Refused
+from counting.models import CountingRule, Reading, Role
+from counting.selectors import access, pages
+from counting.selectors import review as differences
+from counting.services import rulings
+
+from .common import action, frame, signed_in
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two readings as the page shows it."""
+
+    reading: Reading
+    title: str
+    key: int
+    rows: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+
+
+def _back(field_id: int) -> str:
+    return reverse("review", args=[pages.study_of_field(field_id)])
+
+
+@login_required
+@never_cache
+@require_safe
+def review(request: HttpRequest, study_id: int) -> HttpResponse:
+    """Show the field asked for by `?field=`, else the first that waits for this reviewer."""
+    study = access.get_study_for(signed_in(request), study_id, Role.REVIEWER)
+    waiting = list(differences.to_review(study, signed_in(request)))
+    asked = request.GET.get("field", "")
+    place = next((n for n, row in enumerate(waiting) if str(row.pk) == asked), 0)
+    found = differences.difference(waiting[place]) if waiting else None
+    context = frame(
+        request,
+        study,
+        "review",
+        found=found,
+        sides=_sides(found) if found else [],
+        place=place + 1,
+        waiting=len(waiting),
+        following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
+        elsewhere=differences.differing(study).count() - len(waiting),
+        rule=CountingRule(study.counting_rule).label,
+        tolerance=round(study.agreement_tolerance * 100, 1),
+    )
+    return render(request, "reviews/review.html", context)
+
+
+@action(_back)
+def rule(request: HttpRequest, field_id: int) -> HttpResponse:
+    """Let one of the two readings hold, and go on to the next difference."""
+    field = access.get_field_for(signed_in(request), field_id, Role.REVIEWER)
+    chosen = request.POST.get("reading", "")
+    if not (chosen.isascii() and chosen.isdigit()):
+        raise Refused(_("Choose one of the two readings."))
+    rulings.rule(field=field, reviewer=signed_in(request), reading_id=int(chosen))
+    messages.success(request, _("%(name)s has its count now.") % {"name": field.name})
+    return redirect("review", field.study_id)
+
+
+def _sides(found: differences.Difference) -> list[Side]:
+    types = {row.cell_type.code: row.cell_type for row in found.types}
+    return [
+        Side(
+            reading=reading,
+            title=title,
+            key=key,
+            rows=[
+                {
+                    "type": row.cell_type,
+                    "count": row.first if key == 1 else row.second,
+                    "apart": row.apart,
+                }
+                for row in found.types
+            ],
+            marks=[
+                {"type": types[mark["cell_type"]], "x": mark["x"], "y": mark["y"]}
+                for mark in reading.marks
+                if mark["cell_type"] in types
+            ],
+        )
+        for key, title, reading in (
+            (1, _("First reading"), found.first),
+            (2, _("Second reading"), found.second),
+        )
+    ]

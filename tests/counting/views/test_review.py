@@ -1,0 +1,95 @@
+"""The reviewer's page shows two readings side by side, and takes the ruling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from counting.models import Field, ReferenceCount, Study
+from counting.services import readings
+from tests.counting.conftest import People, count
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def differing(study: Study, field: Field, people: People) -> Field:
+    Study.objects.filter(pk=study.pk).update(readers_per_field=2)
+    marks = [{"cell_type": "RBC", "x": 10 * n, "y": 20} for n in range(1, 8)]
+    readings.save_reading(field=field, reader=people.bob, marks=marks, method="marks")
+    count(field, people.rita, RBC=20)
+    return field
+
+
+def test_both_readings_stand_side_by_side_without_their_readers(
+    alice: Client, differing: Field
+) -> None:
+    page = alice.get(f"/studies/{differing.study_id}/review/").content.decode()
+    main = page[page.index("<main") :]
+    assert "First reading" in main
+    assert "Second reading" in main
+    assert main.count('<use href="/static/icons/icons.svg#shape-circle" x=') == 7
+    assert ">7 <span" in main
+    assert ">20 <span" in main
+    assert "bob" not in main
+    assert "rita" not in main
+
+
+def test_the_ruling_becomes_the_count_and_the_page_is_empty(
+    alice: Client, differing: Field
+) -> None:
+    second = differing.readings.order_by("pk")[1]
+    address = f"/fields/{differing.pk}/rule/"
+    for wrong in ("", "x", "999999"):
+        answer = alice.post(address, {"reading": wrong}, follow=True)
+        assert "notice-bad" in answer.content.decode()
+        assert not ReferenceCount.objects.exists()
+    answer = alice.post(address, {"reading": second.pk}, follow=True)
+    assert "Nothing waits for your ruling" in answer.content.decode()
+    held = ReferenceCount.objects.get()
+    assert (held.basis, held.counts, held.reading) == ("ruling", {"RBC": 20}, second)
+
+
+def test_who_may_review(
+    differing: Field, people: People, client_of: Callable[[User | None], Client]
+) -> None:
+    page, ruling = f"/studies/{differing.study_id}/review/", f"/fields/{differing.pk}/rule/"
+    first = differing.readings.order_by("pk")[0].pk
+    # Rita reviews, but read this field; Bob only reads; Charlie is a stranger.
+    for person, seen, ruled in (
+        (people.rita, 200, 302),
+        (people.bob, 403, 403),
+        (people.charlie, 404, 404),
+        (None, 302, 302),
+    ):
+        client = client_of(person)
+        assert client.get(page).status_code == seen
+        assert client.post(ruling, {"reading": first}).status_code == ruled
+    rita = client_of(people.rita)
+    assert "another reviewer rules on it" in rita.get(page).content.decode()
+    assert not ReferenceCount.objects.exists()
+    assert client_of(people.alice).post(ruling, {"reading": first}).status_code == 302
+    assert ReferenceCount.objects.exists()
+
+
+def test_the_tab_is_there_for_reviewers_of_two_reader_studies(
+    alice: Client, bob: Client, differing: Field
+) -> None:
+    link = f'href="/studies/{differing.study_id}/review/"'
+    members = f"/studies/{differing.study_id}/members/"
+    assert link in alice.get(members).content.decode()
+    assert link not in bob.get(members).content.decode()
+    Study.objects.filter(pk=differing.study_id).update(readers_per_field=1)
+    assert link not in alice.get(members).content.decode()
+
+
+def test_the_order_of_fields_is_a_setting(alice: Client, study: Study) -> None:
+    settings = f"/studies/{study.pk}/settings/"
+    form = {"name": "Ward 7", "counting_rule": "all", "readers_per_field": "1"}
+    assert alice.post(settings, {**form, "queue_order": "teach"}).status_code == 302
+    study.refresh_from_db()
+    assert study.queue_order == "teach"
+    assert alice.post(settings, {**form, "queue_order": "backwards"}).status_code == 400
