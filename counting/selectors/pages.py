@@ -12,6 +12,7 @@ from counting.models import (
     ROLE_RANK,
     CellType,
     Field,
+    JobState,
     Membership,
     ModelVersion,
     ReferenceCount,
@@ -154,9 +155,12 @@ class VersionRow:
 def version_rows(study: Study) -> list[VersionRow]:
     """Return the study's versions, newest first, with what is known about their errors."""
     types = list(study.cell_types.all())
+    runs = study.training_runs.filter(state=JobState.SUCCEEDED).order_by("pk")
+    # A champion is judged again beside each candidate; the newest of these judgments holds.
+    as_champion = {run.champion_id: run.metrics.get("champion") for run in runs}
     rows = []
     for version in study.model_versions.select_related("parent").order_by("-number"):
-        judged = version.metrics.get("candidate") or {}
+        judged = as_champion.get(version.pk) or version.metrics.get("candidate") or {}
         scores = scores_of(judged, types)
         rows.append(
             VersionRow(version, scores, int(judged.get("n") or 0), version.parent_id is None)
