@@ -10,15 +10,24 @@ const STEP = 0.15;
 /** @param {Screen} screen */
 export function listen(screen) {
   document.addEventListener("keydown", (event) => press(screen, event));
+  document.addEventListener("click", letGo);
   for (const [name, action] of Object.entries(buttonsOf(screen))) {
     for (const button of all(`button[data-${name}]`)) {
-      button.addEventListener("click", () => {
-        action();
-        // The next Enter is to submit, not to press this button again.
-        if (!button.closest("dialog")) button.blur();
-      });
+      button.addEventListener("click", action);
     }
   }
+}
+
+/**
+ * After a click with the pointer the next Enter is to submit, not to press that button again. Who
+ * went there by Tab (then `detail` is 0) stays there.
+ * @param {MouseEvent} event
+ */
+function letGo(event) {
+  const target = event.target;
+  if (event.detail === 0 || !(target instanceof Element)) return;
+  const pressed = target.closest("button, summary");
+  if (pressed instanceof HTMLElement && !pressed.closest("dialog")) pressed.blur();
 }
 
 /** @param {Screen} screen @returns {Record<string, () => void>} */
