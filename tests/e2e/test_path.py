@@ -19,7 +19,7 @@ from tests.stack import PASSWORD, Stack
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 # Milliseconds: a training run on two cores that the browser shares.
-TRAINING = 480_000
+TRAINING = 600_000
 LEARN, JUDGE = 6, 5
 
 
