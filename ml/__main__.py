@@ -83,6 +83,15 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--limit-fields", type=_positive, default=None, help="fields to learn from")
 
+    reproduce = add("reproduce", "Make the ablation's table: what stage 1, heads and marks change")
+    reproduce.add_argument("--data", type=Path, required=True, metavar="DIR")
+    reproduce.add_argument("--out", type=Path, required=True, metavar="DIR")
+    reproduce.add_argument(
+        "--only", action="append", default=[], help="pieces named so; repeatable"
+    )
+    reproduce.add_argument("--jobs", type=_positive, default=2, help="pieces at a time")
+    reproduce.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+
     finetune = add("finetune", "Learn from a study's counts, and judge what came out")
     add_bundle(finetune)
     finetune.add_argument("--manifest", type=Path, required=True, metavar="FILE.json")
@@ -124,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "pretrain": _pretrain,
         "train": _train,
         "finetune": _finetune,
+        "reproduce": _reproduce,
     }
     try:
         return run[options.command](options)
@@ -259,6 +269,28 @@ def _shown(options: argparse.Namespace, threads: int) -> str:
     if options.start is not None:
         words += ["--start", "STAGE1"]
     return shlex.join(words)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from ml.progress import CANCELLED, Cancelled, Reporter
+
+    reporter = Reporter()
+    reporter.listen()
+    from ml.ablation import Place
+    from ml.reproduce import reproduce
+
+    try:
+        reproduce(
+            Place(options.data, options.out, options.quick),
+            only=options.only,
+            jobs=options.jobs,
+            report=lambda line: print(line, flush=True),
+            check=reporter.check,
+        )
+    except Cancelled:
+        print("Ended. Started again with the same folder, it goes on from here.")
+        return CANCELLED
+    return 0
 
 
 def _finetune(options: argparse.Namespace) -> int:

@@ -106,7 +106,7 @@ def pretrain(
         f"{len(teach)} crops of {len(classes)} classes to learn from, {len(judge)} held out; "
         f"{net.name}, {settings.threads} thread(s)"
     )
-    model = _fit(teach, classes, net, scale, settings, out / "checkpoint", report, check)
+    model = fit(teach, classes, net, scale, settings, out / "checkpoint", report, check)
     report("Judge on the crops held out")
     guesses = _guess(model, judge, scale, settings, check)
     told = _metrics([crop.label for crop in judge], guesses, classes)
@@ -127,7 +127,7 @@ def pretrain(
     return told
 
 
-def _fit(
+def fit(
     crops: Sequence[Crop],
     classes: Sequence[str],
     net: NetConfig,
@@ -135,8 +135,9 @@ def _fit(
     settings: Settings,
     folder: Path,
     report: Report,
-    check: Callable[[], None],
+    check: Callable[[], None] = lambda: None,
 ) -> Classifier:
+    """Train on crops and return the averaged net; keeps its checkpoint in `folder`."""
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(settings.deterministic)
     torch.manual_seed(settings.seed)
