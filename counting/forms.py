@@ -95,6 +95,26 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.READER)
 
 
+class CalibrationForm(forms.Form):
+    """The set-up of a new calibration."""
+
+    cell_type = forms.ChoiceField(
+        label=_("Cell type"),
+        choices=(("WBC", _("White cells")), ("PLT", _("Platelets"))),
+        initial="WBC",
+    )
+    microscope = forms.CharField(label=_("Microscope"), max_length=60)
+    objective = forms.CharField(label=_("Objective"), max_length=60)
+    camera = forms.CharField(label=_("Camera"), max_length=60, required=False)
+
+
+class SlideSampleForm(forms.Form):
+    """A slide of the study as a sample of a calibration."""
+
+    slide = forms.IntegerField(label=_("Slide"))
+    analyzer_value = forms.FloatField(label=_("Analyzer, cells per µL"), min_value=0)
+
+
 class JoinForm(forms.Form):
     """A new account, made by somebody who was invited."""
 

@@ -7,9 +7,11 @@ from django.views.i18n import JavaScriptCatalog
 
 from counting.views import (
     accounts,
+    calibrations,
     fields,
     members,
     models,
+    reports,
     review,
     settings,
     slides,
@@ -26,6 +28,26 @@ urlpatterns = [
     path("studies/<int:study_id>/", studies.overview, name="study"),
     path("studies/<int:study_id>/count/", studies.count, name="count"),
     path("studies/<int:study_id>/review/", review.review, name="review"),
+    path(
+        "studies/<int:study_id>/calibrations/", calibrations.calibrations, name="calibrations"
+    ),
+    path("calibrations/<int:calibration_id>/", calibrations.calibration, name="calibration"),
+    path("calibrations/<int:calibration_id>/add/", calibrations.add, name="calibration-add"),
+    path(
+        "calibrations/<int:calibration_id>/add-slide/",
+        calibrations.add_slide,
+        name="calibration-add-slide",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/samples/<int:sample_id>/remove/",
+        calibrations.remove_sample,
+        name="calibration-sample-remove",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/remove/",
+        calibrations.remove,
+        name="calibration-remove",
+    ),
     path("studies/<int:study_id>/settings/", settings.settings, name="study-settings"),
     path("studies/<int:study_id>/members/", members.members, name="members"),
     path("studies/<int:study_id>/members/add/", members.add, name="member-add"),
@@ -47,6 +69,9 @@ urlpatterns = [
     path("training-runs/<int:run_id>/cancel/", models.cancel, name="training-run-cancel"),
     path("studies/<int:study_id>/slides/new/", slides.new, name="slide-new"),
     path("slides/<int:slide_id>/", slides.slide, name="slide"),
+    path("slides/<int:slide_id>/report/", reports.report, name="slide-report"),
+    path("slides/<int:slide_id>/report.pdf", reports.pdf, name="slide-report-pdf"),
+    path("slides/<int:slide_id>/report.csv", reports.table, name="slide-report-csv"),
     path("fields/<int:field_id>/", fields.field, name="field"),
     path("fields/<int:field_id>/rule/", review.rule, name="field-rule"),
     path("fields/<int:field_id>/image/", fields.image, name="field-image"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import fields, review, session, slides, studies, training
+from . import calibrations, fields, report, review, session, slides, studies, training
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -27,6 +27,26 @@ urlpatterns = [
         studies.InvitationsView.as_view(),
         name="api-invitations",
     ),
+    path(
+        "studies/<int:study_id>/calibrations/",
+        calibrations.CalibrationsView.as_view(),
+        name="api-calibrations",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/",
+        calibrations.CalibrationView.as_view(),
+        name="api-calibration",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/samples/",
+        calibrations.CalibrationSamplesView.as_view(),
+        name="api-calibration-samples",
+    ),
+    path(
+        "calibrations/<int:calibration_id>/samples/<int:sample_id>/",
+        calibrations.CalibrationSampleView.as_view(),
+        name="api-calibration-sample",
+    ),
     path("studies/<int:study_id>/models/", training.ModelsView.as_view(), name="api-models"),
     path(
         "studies/<int:study_id>/training-runs/",
@@ -44,6 +64,7 @@ urlpatterns = [
     ),
     path("slides/", slides.SlidesView.as_view(), name="api-slides"),
     path("slides/<int:slide_id>/", slides.SlideView.as_view(), name="api-slide"),
+    path("slides/<int:slide_id>/report/", report.SlideReportView.as_view(), name="api-report"),
     path("slides/<int:slide_id>/imports/", slides.ImportsView.as_view(), name="api-imports"),
     path("imports/<int:import_id>/", slides.ImportView.as_view(), name="api-import"),
     path(

@@ -85,7 +85,12 @@ class Migration(migrations.Migration):
                         verbose_name="mean count per field",
                     ),
                 ),
-                ("fields", models.PositiveIntegerField(null=True, verbose_name="fields counted")),
+                (
+                    "field_count",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="fields counted"
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "added_by",
@@ -106,6 +111,7 @@ class Migration(migrations.Migration):
                 (
                     "slide",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",

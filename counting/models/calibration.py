@@ -49,7 +49,9 @@ class CalibrationSample(models.Model):
     calibration = models.ForeignKey(Calibration, on_delete=models.CASCADE, related_name="samples")
     code = models.CharField(_("sample"), max_length=60)
     # Set where the mean was taken from the counted fields of a slide of the study.
-    slide = models.ForeignKey(Slide, on_delete=models.SET_NULL, null=True, related_name="+")
+    slide = models.ForeignKey(
+        Slide, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     analyzer_value = models.FloatField(
         _("analyzer, per µL"),
         validators=[MinValueValidator(0.0), MaxValueValidator(10_000_000.0)],
@@ -57,7 +59,7 @@ class CalibrationSample(models.Model):
     mean_count = models.FloatField(
         _("mean count per field"), validators=[MinValueValidator(0.0), MaxValueValidator(20_000.0)]
     )
-    fields = models.PositiveIntegerField(_("fields counted"), null=True)
+    field_count = models.PositiveIntegerField(_("fields counted"), null=True, blank=True)
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from counting.models import (
     ROLE_RANK,
+    Calibration,
     Field,
     ImportJob,
     Membership,
@@ -119,3 +120,16 @@ def get_import_for(user: User | AnonymousUser, job_id: int, role: Role | None = 
         raise Http404
     _require(user, job.slide.study, role)
     return job
+
+
+def get_calibration_for(
+    user: User | AnonymousUser, calibration_id: int, role: Role | None = None
+) -> Calibration:
+    """Return the calibration; refuses like `get_study_for`."""
+    calibration = (
+        Calibration.objects.select_related("study", "cell_type").filter(pk=calibration_id).first()
+    )
+    if calibration is None:
+        raise Http404
+    _require(user, calibration.study, role)
+    return calibration

@@ -12,7 +12,7 @@ from django.urls import URLPattern
 
 from counting.api.urls import urlpatterns
 from counting.models import Field, ImportJob, Membership, ModelVersion, Study, TrainingRun
-from counting.services import registry
+from counting.services import calibrations, registry
 from tests.counting.conftest import People, count, upload
 from tests.counting.pictures import smear_file
 
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.django_db
 # and nobody (not signed in) get.
 Row = tuple[str, str, dict[str, Any] | None, int, int, int, int, int]
 SLIDE = {"study": 0, "code": "S9"}
+SETUP = {"cell_type": "PLT", "microscope": "M1", "objective": "100x"}
+SAMPLE = {"code": "K9", "analyzer_value": 7200, "mean_count": 2.4}
 TABLE: tuple[Row, ...] = (
     ("api-schema", "get", None, 200, 200, 200, 200, 200),
     ("api-status", "get", None, 200, 200, 200, 200, 401),
@@ -49,6 +51,13 @@ TABLE: tuple[Row, ...] = (
     ("api-imports", "post", {"archive": None}, 400, 400, 400, 404, 401),
     ("api-import", "get", None, 200, 200, 200, 404, 401),
     ("api-import-cancel", "post", None, 200, 200, 200, 404, 401),
+    ("api-report", "get", None, 200, 200, 200, 404, 401),
+    ("api-calibrations", "get", None, 200, 200, 200, 404, 401),
+    ("api-calibrations", "post", SETUP, 201, 201, 403, 404, 401),
+    ("api-calibration", "get", None, 200, 200, 200, 404, 401),
+    ("api-calibration", "delete", None, 204, 204, 403, 404, 401),
+    ("api-calibration-samples", "post", SAMPLE, 201, 201, 403, 404, 401),
+    ("api-calibration-sample", "delete", None, 204, 204, 403, 404, 401),
     ("api-fields", "get", None, 200, 200, 200, 404, 401),
     ("api-fields", "post", {"image": None}, 201, 201, 201, 404, 401),
     ("api-field", "get", None, 200, 200, 200, 404, 401),
@@ -80,7 +89,17 @@ def ids(field: Field, people: People) -> dict[str, int]:
     job = ImportJob.objects.create(
         slide=field.slide, name="a.zip", requested_by=people.bob, archive="imports/a.zip"
     )
+    calibration = calibrations.create_calibration(
+        study=study, actor=people.rita, cell_type="WBC", microscope="M1", objective="100x"
+    )
+    samples = calibrations.add_samples(
+        calibration=calibration,
+        actor=people.rita,
+        samples=[calibrations.Sample("K1", 7200, 2.4)],
+    )
     return {
+        "calibration_id": calibration.pk,
+        "sample_id": samples[0].pk,
         "study_id": study.pk,
         "slide_id": field.slide_id,
         "field_id": field.pk,

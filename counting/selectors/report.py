@@ -1,0 +1,277 @@
+"""What one slide amounts to: totals, shares and estimates per microliter, each with its interval.
+
+Formulas and sources: docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from counting.models import CellType, FieldChoice, Flag, Slide
+from counting.statistics.distributions import normal_quantile
+from counting.statistics.intervals import (
+    Estimate,
+    Interval,
+    binomial,
+    cells_needed,
+    inverse,
+    poisson,
+    product,
+    widened,
+)
+
+from .calibrations import WANTED_SAMPLES, CalibrationView
+from .fields import FieldView, view_fields
+from .report_options import Options, choices_for, read_options
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# What is no white cell, as far as codes tell: the rest makes up a differential.
+NOT_WHITE = frozenset({"RBC", "PLT", "RET", "RETIC", "NRBC"})
+# A prediction's interval covers 90 % of fields (ml/calibrate.py); reports are at 95 %.
+TO_95 = normal_quantile(0.975) / normal_quantile(0.95)
+
+
+@dataclass(frozen=True)
+class TypeTotal:
+    """One cell type over the fields of a slide.
+
+    `total` has the 95 % interval of what such fields hold: sampling and model error together.
+    `share` is of the cells named by the report's `shares_of`; None outside of it.
+    """
+
+    cell_type: CellType
+    counted: int
+    counted_fields: int
+    predicted: int
+    predicted_fields: int
+    total: Estimate
+    per_field: Estimate
+    fields_needed: int | None
+    share: Estimate | None
+
+    @property
+    def fields(self) -> int:
+        """Number of fields behind the total."""
+        return self.counted_fields + self.predicted_fields
+
+
+@dataclass(frozen=True)
+class PerMicroliter:
+    """Cells per µL, and from what: a calibration's factor, or the ratio to the red cells."""
+
+    cell_type: CellType
+    estimate: Estimate
+    calibration: CalibrationView | None
+    ratio: Estimate | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A slide's report as one person may see it; `refusal` says why there are no estimates."""
+
+    slide: Slide
+    options: Options
+    fields: int
+    counted: int
+    predicted: int
+    left_out: int
+    flagged: int
+    totals: list[TypeTotal]
+    shares_of: str
+    estimates: list[PerMicroliter]
+    refusal: str
+    warnings: list[str]
+    versions: list[str]
+    choices: dict[str, list[CalibrationView]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One field's count of one type; how far off it may be, at 95 %, if a model counted."""
+
+    value: int
+    below: float
+    above: float
+    counted: bool
+
+
+def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
+    """Return the report of a slide for `user`; `given` holds choices as text (see `read_options`).
+
+    Raises:
+        Refused: a choice cannot be true.
+    """
+    choices = choices_for(slide)
+    options = read_options(slide, given, choices)
+    everything = view_fields(list(slide.fields.order_by("pk")), user)
+    unreadable = set(
+        Flag.objects.filter(field__slide=slide, lifted_at__isnull=True).values_list(
+            "field_id", flat=True
+        )
+    )
+    views = [view for view in everything if view.field.pk not in unreadable]
+    types = list(slide.study.cell_types.all())
+    parts = {row.code: [_part(view, row.code) for view in views] for row in types}
+    totals = [
+        _total(row, [part for part in parts[row.code] if part], options.precision) for row in types
+    ]
+    counted = sum(view.reference is not None for view in views)
+    predicted = sum(view.reference is None and view.prediction is not None for view in views)
+    totals, shares_of = _with_shares(totals)
+    refusal = "" if slide.field_choice == FieldChoice.RANDOM else _around_a_cell()
+    estimates = [] if refusal else _estimates(totals, parts, options)
+    used = [view.prediction for view in views if view.prediction and _uses(view, list(parts))]
+    return Report(
+        slide=slide,
+        options=options,
+        fields=len(everything),
+        counted=counted,
+        predicted=predicted,
+        left_out=len(views) - counted - predicted,
+        flagged=len(everything) - len(views),
+        totals=[total for total in totals if total.fields],
+        shares_of=shares_of,
+        estimates=estimates,
+        refusal=refusal,
+        warnings=_warnings(used_novel=sum(row.novel for row in used), options=options),
+        versions=sorted({row.model_version.name for row in used}),
+        choices=choices,
+    )
+
+
+def _part(view: FieldView, code: str) -> _Part | None:
+    if view.reference is not None and code in view.reference.counts:
+        return _Part(int(view.reference.counts[code]), 0.0, 0.0, counted=True)
+    if view.prediction is not None and code in view.prediction.counts:
+        count = view.prediction.counts[code]
+        value = int(count["value"])
+        return _Part(
+            value, TO_95 * (value - count["low"]), TO_95 * (count["high"] - value), counted=False
+        )
+    return None
+
+
+def _uses(view: FieldView, codes: Sequence[str]) -> bool:
+    """Tell whether the field's prediction stands in for a count that nobody made."""
+    counted = view.reference.counts if view.reference else {}
+    return any(code not in counted for code in codes)
+
+
+def _sum(parts: Sequence[_Part]) -> Estimate:
+    """Return the total with sampling and model error.
+
+    Sampling: the exact Poisson interval (Garwood 1936). Model: its errors on the fields of one
+    slide are taken to go all the same way, which is the widest that they can reach, since one
+    stain and one focus mislead it alike. Both together: Zou & Donner (2008).
+    """
+    total = sum(part.value for part in parts)
+    below, above = (sum(getattr(part, side) for part in parts) for side in ("below", "above"))
+    return widened(Estimate(total, poisson(total)), below, above)
+
+
+def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> TypeTotal:
+    own = [part.value for part in parts if part.counted]
+    total = _sum(parts)
+    fields = len(parts)
+    needed = None
+    if total.value:
+        wanted = cells_needed(precision / 100) * fields / total.value
+        needed = max(0, math.ceil(wanted) - fields)
+    return TypeTotal(
+        cell_type=cell_type,
+        counted=sum(own),
+        counted_fields=len(own),
+        predicted=round(total.value) - sum(own),
+        predicted_fields=fields - len(own),
+        total=total,
+        per_field=_per(total, fields),
+        fields_needed=needed,
+        share=None,
+    )
+
+
+def _per(total: Estimate, fields: int) -> Estimate:
+    return Estimate(total.value / max(fields, 1), total.interval.times(1 / max(fields, 1)))
+
+
+def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], str]:
+    """Add the shares: among the white cells where there are several kinds, else among all."""
+    white = [total for total in totals if total.cell_type.code not in NOT_WHITE and total.fields]
+    among = white if len(white) > 1 else [total for total in totals if total.fields]
+    whole = round(sum(total.total.value for total in among))
+    if len(among) < 2 or not whole:
+        return totals, ""
+    codes = {total.cell_type.code for total in among}
+    shared = []
+    for total in totals:
+        share = None
+        if total.cell_type.code in codes:
+            part = round(total.total.value)
+            share = Estimate(100 * part / whole, binomial(part, whole).times(100))
+        shared.append(replace(total, share=share))
+    return shared, " + ".join(total.cell_type.name for total in among)
+
+
+def _estimates(
+    totals: Sequence[TypeTotal], parts: Mapping[str, list[_Part | None]], options: Options
+) -> list[PerMicroliter]:
+    found = []
+    for total in totals:
+        view = options.calibrations.get(total.cell_type.code)
+        if view is None or view.factor is None or not total.fields:
+            continue
+        estimate = product(total.per_field, view.factor)
+        found.append(PerMicroliter(total.cell_type, estimate, view, None))
+    ratio = _platelet_ratio(parts)
+    platelets = next((t.cell_type for t in totals if t.cell_type.code == "PLT"), None)
+    if ratio is not None and platelets is not None and options.analyzer_rbc is not None:
+        red = options.analyzer_rbc * 1e6
+        estimate = product(ratio, Estimate(red, Interval(red, red)))
+        found.append(PerMicroliter(platelets, estimate, None, ratio))
+    return found
+
+
+def _platelet_ratio(parts: Mapping[str, list[_Part | None]]) -> Estimate | None:
+    """Return platelets per red cell over the fields where both are known."""
+    both = [
+        (platelets, red)
+        for platelets, red in zip(parts.get("PLT", ()), parts.get("RBC", ()), strict=False)
+        if platelets is not None and red is not None
+    ]
+    red_cells = _sum([red for _, red in both])
+    if red_cells.interval.low <= 0:
+        return None
+    return product(_sum([platelets for platelets, _ in both]), inverse(red_cells))
+
+
+def _around_a_cell() -> str:
+    return _(
+        "No estimate per µL: the fields of this slide were chosen around a cell, where there are "
+        "more cells than elsewhere. Take fields at random for that."
+    )
+
+
+def _warnings(*, used_novel: int, options: Options) -> list[str]:
+    found = []
+    if used_novel:
+        found.append(
+            _(
+                "Predicted fields that look unlike what the model learned from: %(n)d. Count them "
+                "yourself."
+            )
+            % {"n": used_novel}
+        )
+    for code, view in options.calibrations.items():
+        if view.n < WANTED_SAMPLES:
+            found.append(
+                _("The factor for %(code)s rests on %(n)d samples; about %(wanted)d are advised.")
+                % {"code": code, "n": view.n, "wanted": WANTED_SAMPLES}
+            )
+    return found
