@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -138,17 +137,17 @@ def run_piece(place: Place, piece: Piece, report: Report, check: Check) -> None:
     config, settings = config_of(place, piece), settings_of(place, piece)
     teach, watched = training_fields(place, piece.backbone)
     loaded = load_fields(teach, config, piece.supervision)
-    curve: dict[str, Any] = {"epochs": [], "mae": []}
     curve_file = target.with_name("curve.json")
+    curve = read_json(curve_file) if curve_file.is_file() else {"epochs": [], "mae": []}
 
     def watch(epoch: int, make: Callable[[], Counter]) -> None:
         check()
         if epoch % size.watch_every and epoch != settings.epochs:
             return
-        kept = read_json(curve_file) if curve_file.is_file() else curve
-        before = [i for i, done in enumerate(kept["epochs"]) if done < epoch]
-        curve["epochs"] = [kept["epochs"][i] for i in before] + [epoch]
-        curve["mae"] = [kept["mae"][i] for i in before] + [_mae(make(), watched, config)]
+        # What an earlier call noted of this epoch and later ones is made anew.
+        kept = sum(done < epoch for done in curve["epochs"])
+        curve["epochs"][kept:] = [epoch]
+        curve["mae"][kept:] = [_mae(make(), watched, config)]
         write_json(curve_file, curve)
 
     net = train(loaded, config, settings, target.parent / "checkpoint", report, watch)

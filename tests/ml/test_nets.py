@@ -1,0 +1,177 @@
+"""Backbones by name, heads and norms; what stage 2 begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ml import stage1
+from ml.backbones import Pyramid
+from ml.config import InputConfig, NetConfig
+from ml.nets import Counter, make_backbone
+from ml.vision import models
+from tests.ml.conftest import Cli
+from tests.ml.making import write_manifest
+from tests.ml.tiny import TINY_PX, write_fields
+
+TYPES = 3
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fields(tmp_path_factory.mktemp("data"))
+
+
+def options(data: Path, out: Path, *more: str) -> list[str]:
+    sizes = ["--cell-px", str(TINY_PX), "--epochs", "1"]
+    return ["train", "--data", str(data), "--out", str(out), *sizes, *more]
+
+
+@pytest.mark.parametrize("name", ["hemanet", "resnet18", "mobilenet_v3_small", "convnext_tiny"])
+@torch.no_grad()
+def test_every_backbone_makes_a_map_at_an_eighth_that_sums_to_the_count(name: str) -> None:
+    net = Counter(NetConfig(name=name), TYPES).eval()
+    # 80 is no multiple of 32: the coarsest features do not divide it.
+    output = net(torch.rand(2, 3, 48, 80))
+    assert output.maps.shape == (2, TYPES, 6, 10)
+    assert torch.allclose(output.maps.sum(dim=(2, 3)), output.counts)
+    early = net.backbone.early(torch.rand(1, 3, 64, 96))
+    assert early.shape == (1, net.backbone.early_channels, 8, 12)
+
+
+@torch.no_grad()
+def test_a_cut_backbone_computes_what_the_whole_one_does() -> None:
+    whole = models.resnet50(weights=None).eval()
+    pyramid = Pyramid(NetConfig(name="resnet50")).eval()
+    for part in pyramid.body:
+        part.load_state_dict({key: whole.state_dict()[key] for key in part.state_dict()})
+    x = torch.rand(1, 3, 64, 64)
+    told = x
+    for part in pyramid.body:
+        told = part(told)
+    stem = whole.maxpool(whole.relu(whole.bn1(whole.conv1(x))))
+    asked = whole.layer4(whole.layer3(whole.layer2(whole.layer1(stem))))
+    assert torch.allclose(told, asked, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("resnet17", "There is no backbone named resnet17. Use hemanet or one of torchvision's"),
+        ("alexnet", "alexnet has no features at 1/8 of the picture; use a convolutional one"),
+        ("vit_b_16", "vit_b_16 cannot be cut into parts"),
+    ],
+)
+def test_a_backbone_that_does_not_serve_is_refused(
+    cli: Cli, data: Path, tmp_path: Path, name: str, words: str
+) -> None:
+    status, _, refusal = cli(*options(data, tmp_path, "--backbone", name))
+    assert status == 2
+    assert words in refusal
+
+
+def test_imagenet_weights_that_cannot_be_downloaded_are_told(
+    cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    # Nothing listens on the discard port: no test ever asks the internet.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    more = ["--backbone", "mobilenet_v3_small", "--weights", "imagenet"]
+    status, _, refusal = cli(*options(data, tmp_path / "out", *more))
+    assert status == 2
+    assert "The ImageNet weights of mobilenet_v3_small cannot be downloaded here" in refusal
+    assert "--start DIR" in refusal
+
+
+def test_group_norm_sees_each_picture_alone_and_batch_norm_does_not() -> None:
+    torch.manual_seed(0)
+    pictures = torch.rand(3, 3, 32, 32) * torch.tensor([0.1, 1.0, 3.0])[:, None, None, None]
+    for norm, alone in (("group", True), ("batch", False)):
+        net = Counter(NetConfig(norm=norm), TYPES).train()
+        torch.nn.init.normal_(net.head.cells.weight)
+        together, single = net(pictures).counts[0], net(pictures[:1]).counts[0]
+        assert torch.allclose(together, single, rtol=1e-3) == alone
+
+
+def test_frozen_norms_stay_and_the_others_move() -> None:
+    for norm, stays in (("frozen", True), ("batch", False)):
+        net = Counter(NetConfig(norm=norm), TYPES).train()
+        before = {k: v.clone() for k, v in net.state_dict().items() if "running" in k}
+        net(torch.rand(2, 3, 32, 32))
+        after = net.state_dict()
+        assert before
+        assert all(torch.equal(v, after[k]) for k, v in before.items()) == stays
+
+
+def saved(folder: Path, name: str) -> dict[str, Any]:
+    """Write what stage 1 would, and return its weights."""
+    torch.manual_seed(7)
+    config = NetConfig(name=name)
+    backbone = make_backbone(config)
+    stage1.save(folder, backbone, config, InputConfig(), {})
+    return dict(backbone.state_dict())
+
+
+def test_stage_2_begins_with_the_weights_of_stage_1(tmp_path: Path) -> None:
+    weights = saved(tmp_path / "stage1" / "backbone", "hemanet")
+    net = Counter(NetConfig(), TYPES)
+    assert any(not torch.equal(v, weights[k]) for k, v in net.backbone.state_dict().items())
+    stage1.load_into(net.backbone, NetConfig(), tmp_path / "stage1")
+    assert all(torch.equal(v, weights[k]) for k, v in net.backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--start", "nowhere"], "nowhere holds no backbone"),
+        (["--start", "mobile"], "holds a mobilenet_v3_small, which does not fit the hemanet"),
+        (["--norm", "frozen"], "Frozen norms keep what the backbone came with"),
+        (["--head", "fc"], "use --supervision counts"),
+        (["--start", "mobile", "--weights", "imagenet"], "Begin with one or the other"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    cli: Cli,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "mobile", "mobilenet_v3_small")
+    status, _, refusal = cli(*options(data, tmp_path / "out", *more))
+    assert status == 2
+    assert words in refusal
+
+
+def test_the_papers_head_counts_a_picture_of_any_size_in_one_frame(
+    cli: Cli, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    fc = ["--head", "fc", "--supervision", "counts", "--limit-fields", "11"]
+    status, _, refusal = cli(*options(data, out, *fc))
+    assert status == 0, refusal
+    bundle = ["--bundle", str(out / "bundle")]
+    status, told, _ = cli("predict", *bundle, data / "fields" / "0.png", "--json")
+    assert status == 0
+    assert '"RBC"' in told
+    manifest = write_manifest(tmp_path / "study")
+    status, _, refusal = cli(
+        "finetune", *bundle, "--manifest", manifest, "--out", tmp_path / "tuned"
+    )
+    assert status == 2
+    assert "Use a bundle with the head map." in refusal
+
+
+def test_a_bundle_on_a_backbone_of_torchvision_counts(cli: Cli, data: Path, tmp_path: Path) -> None:
+    more = ["--backbone", "mobilenet_v3_small", "--limit-fields", "11"]
+    status, _, refusal = cli(*options(data, tmp_path, *more))
+    assert status == 0, refusal
+    picture = data / "fields" / "1.png"
+    status, told, _ = cli("predict", "--bundle", tmp_path / "bundle", picture, "--json")
+    assert status == 0
+    assert '"RBC"' in told

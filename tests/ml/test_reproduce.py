@@ -1,0 +1,130 @@
+"""The ablation by one command: pieces that survive a kill, tables and words from them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import plots
+from ml.ablation import SHIPPED, pieces
+from ml.files import read_json
+from ml.results import scored
+from tests.ml.conftest import Cli
+from tests.ml.making import start
+from tests.ml.tiny import write_crops, write_fields
+
+MARKS = "hemanet-scratch-map-marks"
+STAGE1 = "hemanet-stage1-map-marks"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_fields(tmp_path_factory.mktemp("data") / "all")
+    write_crops(folder / "cells")
+    return folder
+
+
+def call(cli: Cli, data: Path, out: Path, *only: str) -> tuple[int, str, str]:
+    named = [word for name in only for word in ("--only", name)]
+    return cli("reproduce", "--data", data, "--out", out, "--quick", "--jobs", "1", *named)
+
+
+def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
+    cli: Cli, data: Path, tmp_path: Path
+) -> None:
+    status, told, refusal = call(cli, data, tmp_path, MARKS, STAGE1)
+    assert status == 0, refusal
+    assert "3 pieces, 3 to make" in told
+    assert told.index("This will take about") < told.index("Piece 1 of")
+    text = (tmp_path / "results.md").read_text()
+    for words in (
+        "BCCD test fields, re-annotated",
+        "judged by BCCD's own labels",
+        "Another lab's fields",
+        "| hemanet | map, counts and marks | from scratch | 1 |",
+        "| hemanet | map, counts and marks | stage 1 | 1 |",
+        "these fields' own median",
+        "What learning single cells first changes",
+        "red cells a field",
+        "held-out ones right, of 3 classes",
+    ):
+        assert words in text
+    if plots.able():
+        assert (tmp_path / "learning.svg").read_text().startswith("<?xml")
+    else:
+        assert "Plots were left out: install matplotlib" in text
+
+    # Called again it makes nothing; what was lost it makes again, and it comes out the same.
+    assert "0 to make" in call(cli, data, tmp_path, MARKS, STAGE1)[1]
+    assert (tmp_path / "results.md").read_text() == text
+    result = tmp_path / "runs" / f"{MARKS}-seed0" / "result.json"
+    before = read_json(result)
+    result.unlink()
+    assert "1 to make" in call(cli, data, tmp_path, MARKS, STAGE1)[1]
+    assert read_json(result) == before
+    assert [len(before["sets"][name]["told"]) for name in ("test", "external")] == [3, 2]
+
+
+def test_ended_by_a_signal_it_leaves_no_process_and_goes_on_side_by_side(
+    cli: Cli, data: Path, tmp_path: Path
+) -> None:
+    asked = ["reproduce", "--data", data, "--out", tmp_path, "--quick", "--jobs", "2"]
+    asked += ["--only", "hemanet-scratch-map-counts", "--only", "hemanet-scratch-fc"]
+    running = start(*asked)
+    assert running.stdout
+    for line in running.stdout:
+        if line.startswith("Piece 2"):
+            break
+    running.send_signal(signal.SIGTERM)
+    # The children write to the same pipe: this would not return while one lived.
+    told, _ = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "it goes on from here" in told
+    status, _, refusal = cli(*asked)
+    assert status == 0, refusal
+    text = (tmp_path / "results.md").read_text()
+    assert "| hemanet | map, counts only | from scratch | 1 |" in text
+    assert "| hemanet | fully connected, counts | from scratch | 1 |" in text
+
+
+def test_the_table_holds_what_was_promised() -> None:
+    rows: dict[tuple[str, ...], int] = {}
+    for piece in pieces(quick=False, imagenet=True):
+        key = (piece.backbone, piece.start, piece.head, piece.supervision)
+        rows[key] = rows.get(key, 0) + 1
+    starts = {"hemanet": {"scratch", "stage1"}, "resnet18": {"scratch", "stage1", "imagenet"}}
+    assert {(backbone, start) for backbone, start, *_ in rows} == {
+        (backbone, start) for backbone, begins in starts.items() for start in begins
+    }
+    for (backbone, _, head, supervision), seeds in rows.items():
+        assert seeds == (5 if (backbone, head, supervision) == SHIPPED else 3)
+    assert len(rows) == 5 * 3
+    assert not any(p.start == "imagenet" for p in pieces(quick=False, imagenet=False))
+
+
+def test_scores_are_means_over_seeds_with_intervals_over_fields() -> None:
+    true = np.array([10.0, 20.0, np.nan, 30.0])
+    told = np.array([[11.0, 10.0], [22.0, 20.0], [5.0, 5.0], [30.0, 27.0]])
+    scores = scored(true, told)
+    assert scores["mae"][0] == pytest.approx(((1 + 2 + 0) / 3 + (0 + 0 + 3) / 3) / 2)
+    assert scores["bias"][0] == pytest.approx((3 / 3 + -3 / 3) / 2)
+    assert scores["aggregate_accuracy"][0] == pytest.approx(1 - 3 / 60)
+    assert scores["weighted_ape"][0] == pytest.approx(3 / 60)
+    low, high = scores["mae"][1]
+    assert 0.5 <= low < 1.0 < high <= 1.5
+
+
+@pytest.mark.parametrize(
+    ("only", "words"),
+    [("resnet99", "No piece is called resnet99. Names look like"), ("", "no fields of split test")],
+)
+def test_what_cannot_be_made_is_refused(
+    cli: Cli, data: Path, tmp_path: Path, only: str, words: str
+) -> None:
+    folder = data if only else write_fields(tmp_path / "none", test=0, external=0)
+    status, _, refusal = call(cli, folder, tmp_path / "out", only or MARKS)
+    assert status == 2
+    assert words in refusal
