@@ -35,6 +35,8 @@ class Zoom:
     Most views lie near 0 (normal, `near`), a share `wide_share` anywhere in `wide`; only views
     within `counted` train the counts, the others train the scale. A share `whole` is shrunk to
     show the field with all its borders: annotators treat cells there as no crop can imitate.
+    `upright`: only turns with which the field fits its canvas best, so that it need not shrink.
+    A share `calm` keeps the field's own light.
     """
 
     near: float = 0.22
@@ -42,6 +44,13 @@ class Zoom:
     wide_share: float = 0.15
     wide: tuple[float, float] = (-1.8, 1.3)
     counted: tuple[float, float] = (-0.9, 0.8)
+    upright: bool = False
+    calm: float = 0.0
+
+
+# The last part of a training shows fields nearly as they will come: whole, at the net's scale and
+# often in their own light. Else the scale of whole fields tells the net which camera it sees.
+SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.5)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class Loaded:
     counts: Floats
     known: NDArray[np.bool_]
     marked: NDArray[np.bool_]
+    group: str = ""
     visible: float = VISIBLE
 
 
@@ -101,6 +111,7 @@ def load(
         counts=np.array([field.counts.get(code, 0) for code in types], dtype=np.float32),
         known=np.array([code in field.counts for code in types]),
         marked=np.array([field.marked(code) for code in types]),
+        group=field.group,
     )
 
 
@@ -129,6 +140,9 @@ class Augmenter:
     def view(self, loaded: Loaded, height: int, width: int) -> View:
         """Draw a view on a canvas of the given size; a smaller field lies on empty slide."""
         turns = int(self.rng.integers(4))
+        if self.zoom.upright:
+            turned = (loaded.image.height > loaded.image.width) != (height > width)
+            turns = turns // 2 * 2 + turned
         if turns % 2:
             height, width = width, height
         log_scale = self._draw_scale(loaded, height, width)
@@ -267,6 +281,8 @@ class Augmenter:
     def relight(self, image: Image.Image, light: Floats) -> Floats:
         """Turn pixels into densities in another light: blurred, compressed and stained anew."""
         rng = self.rng
+        if rng.random() < self.zoom.calm:
+            return density(np.asarray(image), light, self.config)
         if rng.random() < 0.2:
             image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.3))))
         if rng.random() < 0.15:

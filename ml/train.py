@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ml import checkpoint, pictures, stage1
-from ml.augment import Augmenter, Loaded, Zoom, least_visible, load
+from ml.augment import SETTLED, Augmenter, Loaded, Zoom, least_visible, load
 from ml.config import BundleConfig, InputConfig, NetConfig
 from ml.data import BadData, Field
 from ml.nets import MULTIPLE, STRIDE, Counter
@@ -40,8 +40,9 @@ class Settings:
     """How to train. The same settings, data and threads give the same weights.
 
     supervision: "marks" (counts, and marks where a field has them) or "counts" (no marks: nothing
-    can be cropped then). start: folder of stage 1's backbone, or "". weights: what the backbone
-    begins with otherwise, "none" or "imagenet".
+    can be cropped then). settle: share of the epochs, at the end, in views as fields will come
+    and with the norms held still. start: folder of stage 1's backbone, or "". weights: what the
+    backbone begins with otherwise, "none" or "imagenet".
     """
 
     epochs: int = 40
@@ -49,6 +50,7 @@ class Settings:
     rate: float = 2e-3
     weight_decay: float = 1e-3
     mosaic: float = 0.2
+    settle: float = 0.35
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
@@ -74,31 +76,31 @@ def load_fields(
         if supervision == "counts":
             field = replace(field, marks=())
         loaded.append(load(field, image, cell_px, config.cell_types, config.input))
-    groups = [field.group for field in fields]
     visible = {
-        name: least_visible([x for x, group in zip(loaded, groups, strict=True) if group == name])
-        for name in set(groups)
+        group: least_visible([item for item in loaded if item.group == group])
+        for group in {item.group for item in loaded}
     }
-    return [
-        replace(item, visible=visible[group]) for item, group in zip(loaded, groups, strict=True)
-    ]
+    return [replace(item, visible=visible[item.group]) for item in loaded]
 
 
 def batches(
     loaded: Sequence[Loaded], config: BundleConfig, settings: Settings, epoch: int
 ) -> Iterator[Batch]:
-    """Yield one epoch: every field once, in an order and in views drawn from seed and epoch."""
+    """Yield one epoch: fields in an order and in views drawn from seed and epoch."""
     rng = np.random.default_rng([settings.seed, epoch])
-    augmenter = Augmenter(config.input, Zoom(), rng)
-    order = rng.permutation(len(loaded))
+    settled = settles(settings, epoch)
+    augmenter = Augmenter(config.input, SETTLED if settled else Zoom(), rng)
+    order = drawn([item.group for item in loaded], rng)
     types = len(config.cell_types)
     frame = config.input.frame
     shapes = [(frame, frame)] if frame else canvases(config.input)
+    if settled:
+        shapes = shapes[:1]  # the one that holds a field of a common camera whole
     for start in range(0, len(order) - settings.batch + 1, settings.batch):
         height, width = shapes[int(rng.integers(len(shapes)))]
         views = []
         for index in order[start : start + settings.batch]:
-            if not frame and rng.random() < settings.mosaic:
+            if not (frame or settled) and rng.random() < settings.mosaic:
                 others = [loaded[int(i)] for i in rng.integers(len(loaded), size=3)]
                 four = [loaded[int(index)], *others]
                 if all((item.marked | ~item.known).all() for item in four):
@@ -106,6 +108,25 @@ def batches(
                     continue
             views.append(augmenter.view(loaded[int(index)], height, width))
         yield collate(views, types, STRIDE)
+
+
+def settles(settings: Settings, epoch: int) -> bool:
+    """Whether an epoch belongs to the last part of the training."""
+    return epoch >= round(settings.epochs * (1 - settings.settle))
+
+
+def drawn(groups: Sequence[str], rng: np.random.Generator) -> list[int]:
+    """Return as many indices as there are fields: each group as often as the others, whatever its
+    size, and each field of a group as often as its others (but for one).
+    """
+    names = sorted(set(groups))
+    share = -(-len(groups) // len(names))
+    chosen: list[int] = []
+    for name in names:
+        own = np.flatnonzero(np.array([group == name for group in groups]))
+        rounds = [rng.permutation(own) for _ in range(-(-share // len(own)))]
+        chosen += np.concatenate(rounds)[:share].tolist()
+    return [chosen[int(i)] for i in rng.permutation(len(chosen))[: len(groups)]]
 
 
 def canvases(scale: InputConfig) -> list[tuple[int, int]]:
@@ -188,6 +209,10 @@ def train(
     pace = Pace(settings.epochs * each, "fields", first * each)
     for epoch in range(first, settings.epochs):
         net.train()
+        if settles(settings, epoch):
+            for module in net.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         total = 0.0
         for number, batch in enumerate(batches(loaded, config, settings, epoch)):
             step = epoch * per_epoch + number
