@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from counting.models import CountingRule, Field
+from counting.models import CountingRule, Field, FlagReason
 from counting.selectors import access, pages
 
 from .common import signed_in
@@ -31,6 +31,8 @@ def field(request: HttpRequest, field_id: int) -> HttpResponse:
         "cell_types": row.study.cell_types.all(),
         "rule": CountingRule(row.study.counting_rule),
         "previous": pages.field_before(row),
+        "is_reviewer": pages.study_frame(row.study, signed_in(request)).is_reviewer,
+        "flag_reasons": FlagReason.choices,
     }
     return render(request, "counting/field.html", context)
 

@@ -7,11 +7,11 @@ import { MAY_REPEAT, meaning } from "./keys.js";
 const ZOOM = 1.4;
 const STEP = 0.15;
 
-/** @param {Screen} screen */
-export function listen(screen) {
-  document.addEventListener("keydown", (event) => press(screen, event));
+/** @param {Screen} screen @param {Record<string, () => void>} more actions, by key and button */
+export function listen(screen, more) {
+  document.addEventListener("keydown", (event) => press(screen, more, event));
   document.addEventListener("click", letGo);
-  for (const [name, action] of Object.entries(buttonsOf(screen))) {
+  for (const [name, action] of Object.entries({ ...buttonsOf(screen), ...more })) {
     for (const button of all(`button[data-${name}]`)) {
       button.addEventListener("click", action);
     }
@@ -72,14 +72,16 @@ function keysOf(screen, code) {
   };
 }
 
-/** @param {Screen} screen @param {KeyboardEvent} event */
-function press(screen, event) {
+/**
+ * @param {Screen} screen @param {Record<string, () => void>} more @param {KeyboardEvent} event
+ */
+function press(screen, more, event) {
   const target = event.target;
   const typing = isTyping(target);
   const meant = meaning(event, {
     keys: screen.keys,
     typing,
-    dialog: help().open,
+    dialog: document.querySelector("dialog[open]") !== null,
     button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
   });
   if (!meant) return;
@@ -93,7 +95,7 @@ function press(screen, event) {
   if (typing && !["undo", "redo"].includes(meant.name)) {
     /** @type {HTMLElement} */ (target).blur();
   }
-  keysOf(screen, meant.code ?? screen.active)[meant.name]?.();
+  ({ ...keysOf(screen, meant.code ?? screen.active), ...more })[meant.name]?.();
 }
 
 /** @returns {HTMLDialogElement} */

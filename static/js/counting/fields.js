@@ -5,7 +5,9 @@
  *   width: number, height: number, image: string, blind: boolean, prediction_hidden: boolean,
  *   prediction: import("./tally.js").Prediction | null, reference: Record<string, number> | null,
  *   my_reading: {revision: number, state: string, counts: Record<string, number>,
- *     marks: import("./tally.js").Mark[], method: string, seconds: number} | null}} Field
+ *     marks: import("./tally.js").Mark[], method: string, seconds: number, version: number} | null,
+ *   why: string, comments: number,
+ *   flag: {words: string, note: string, flagged_by: string} | null}} Field
  */
 import { api } from "../lib/api.js";
 

@@ -10,13 +10,13 @@
 export function meaning(event, { keys, typing, dialog, button }) {
   if (event.isComposing || event.altKey) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (dialog && key !== "Escape") return null;
   if (event.ctrlKey || event.metaKey) {
     if (key === "z") return { name: event.shiftKey ? "redo" : "undo" };
     if (key === "y") return { name: "redo" };
     return null;
   }
   if (key === "Escape") return { name: "escape" };
-  if (dialog) return null;
   if (typing) {
     // In a number, digits and editing keys are the number's own.
     if (/^\d$/.test(key) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
@@ -46,6 +46,7 @@ const NAMED = {
   n: "number",
   0: "zero",
   "?": "help",
+  "!": "flag",
   PageUp: "zoom-in",
   PageDown: "zoom-out",
   Home: "fit",

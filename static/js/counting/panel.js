@@ -116,7 +116,7 @@ export class Panel {
     if (words !== undefined) say(one("[data-words]", notice), words);
   }
 
-  /** @param {"saved" | "saving" | "waiting" | "refused" | "none" | "submitted"} state */
+  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "submitted"} state */
   saved(state) {
     const words = {
       none: gettext("Nothing to save yet"),
@@ -125,6 +125,7 @@ export class Panel {
       submitted: gettext("Submitted"),
       waiting: gettext("Not saved on the server yet"),
       refused: gettext("Not saved"),
+      conflict: gettext("Not saved: choose which counts hold"),
     };
     const element = one("[data-saved]");
     say(element, words[state]);

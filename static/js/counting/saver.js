@@ -2,11 +2,13 @@
  * Keeps counts safe: in this browser at once, on the server within a second. What the server has
  * not acknowledged stays in this browser and is sent again until it has.
  *
- * @typedef {{counts: Record<string, number>, marks: import("./tally.js").Mark[], method: string,
- *   seconds: number, shown_prediction: number | null, submit: boolean}} Reading
- * @typedef {"saved" | "saving" | "waiting" | "refused"} SaveState
+ * @typedef {import("./kept.js").Reading} Reading
+ * @typedef {"saved" | "saving" | "waiting" | "refused" | "conflict"} SaveState
+ * @typedef {{version: number, state: string, counts: Record<string, number>, marks: number}} Version
+ * @typedef {{detail: string, mine: Version, other: Version & {saved_at: string}}} Conflict
  */
 import { ApiError, api } from "../lib/api.js";
+import { Kept } from "./kept.js";
 
 const DRAFT_AFTER = 600;
 const TRY_AGAIN = [1000, 2000, 5000, 10000];
@@ -17,64 +19,69 @@ export class Saver {
    * @param {(state: SaveState, error: ApiError | null) => void} onState
    */
   constructor(userId, onState) {
-    this.prefix = `hematally:reading:${userId}:`;
+    // A name for this tab, so that the server knows its saves from those of other tabs.
+    this.tab = Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join("");
+    this.kept = new Kept(userId, this.tab);
     this.onState = onState;
+    /** @type {Map<number, {version?: number, tab?: string}>} what each field's next save is based on */
+    this.bases = new Map();
+    /** @type {Map<number, Conflict>} fields that were saved elsewhere meanwhile */
+    this.conflicts = new Map();
     this.timer = 0;
     /** @type {(() => void) | null} */
     this.sendNow = null;
     /** @type {Promise<unknown>} */
     this.queue = Promise.resolve();
-    this.version = 0;
+    /** @type {Map<number, number>} the number of each field's newest change */
+    this.changes = new Map();
     addEventListener("online", () => this.sendNow?.());
   }
 
-  /** @param {number} fieldId @returns {Reading | null} what the server may not have */
-  kept(fieldId) {
-    return this.#read(this.prefix + fieldId);
-  }
-
-  /** @param {string} key @returns {Reading | null} */
-  #read(key) {
-    try {
-      const text = localStorage.getItem(key);
-      const value = text ? JSON.parse(text) : null;
-      return value && typeof value.counts === "object" && Array.isArray(value.marks) ? value : null;
-    } catch {
-      return null;
-    }
+  /**
+   * Begin with a field.
+   * @param {number} fieldId @param {number} version of the reader's reading on the server, or 0
+   * @returns {Reading | null} what the server may not have
+   */
+  open(fieldId, version) {
+    const kept = this.kept.adopt(fieldId);
+    // What another tab left is sent as that tab would have: the server may have it already.
+    const { version: based, tab } = kept ?? { version, tab: this.tab };
+    this.bases.set(fieldId, { version: based, tab });
+    this.conflicts.delete(fieldId);
+    return kept;
   }
 
   /** @param {number} fieldId @param {Reading} reading */
   #keep(fieldId, reading) {
-    this.version += 1;
-    try {
-      localStorage.setItem(this.prefix + fieldId, JSON.stringify(reading));
-    } catch {
-      // Storage is off or full; the server still gets it within a second.
-    }
-    return this.version;
+    const change = (this.changes.get(fieldId) ?? 0) + 1;
+    this.changes.set(fieldId, change);
+    this.kept.write(fieldId, { ...reading, ...this.bases.get(fieldId) });
+    return change;
   }
 
-  /** @param {number} fieldId */
-  forget(fieldId) {
-    try {
-      localStorage.removeItem(this.prefix + fieldId);
-    } catch {
-      // Nothing was kept then.
-    }
+  /**
+   * End a conflict. Mine: the next save goes over the other one. Other: what is kept here goes.
+   * @param {number} fieldId @param {"mine" | "other"} whose
+   */
+  resolve(fieldId, whose) {
+    const conflict = this.conflicts.get(fieldId);
+    this.conflicts.delete(fieldId);
+    if (conflict) this.bases.set(fieldId, { version: conflict.other.version, tab: this.tab });
+    if (whose === "other") this.kept.forget(fieldId);
   }
 
   /** @param {number} fieldId @param {Reading} reading a draft; the newest replaces those before */
   draft(fieldId, reading) {
-    const version = this.#keep(fieldId, reading);
+    const change = this.#keep(fieldId, reading);
     clearTimeout(this.timer);
+    if (this.conflicts.has(fieldId)) return; // kept here until the reader has chosen
     this.onState("saving", null);
     const send = () => {
       clearTimeout(this.timer);
       this.sendNow = null;
       this.#line(async () => {
         // A newer draft or the submission itself makes this one needless.
-        if (version === this.version) await this.#deliver(fieldId, reading, version);
+        if (change === this.changes.get(fieldId)) await this.#deliver(fieldId, reading, change);
       });
     };
     this.sendNow = send;
@@ -88,8 +95,8 @@ export class Saver {
    */
   submit(fieldId, reading) {
     clearTimeout(this.timer);
-    const version = this.#keep(fieldId, reading);
-    return this.#line(() => this.#deliver(fieldId, reading, version));
+    const change = this.#keep(fieldId, reading);
+    return this.#line(() => this.#deliver(fieldId, reading, change));
   }
 
   /** Send a draft that waits right now, before the page goes to another field. */
@@ -105,21 +112,29 @@ export class Saver {
     return done;
   }
 
-  /** @param {number} fieldId @param {Reading} reading @param {number} version */
-  async #deliver(fieldId, reading, version) {
+  /** @param {number} fieldId @param {Reading} reading @param {number} change its number */
+  async #deliver(fieldId, reading, change) {
     for (let attempt = 0; ; attempt += 1) {
-      // A newer version replaces a draft that could not be delivered.
-      if (!reading.submit && version !== this.version) return null;
+      // A newer change replaces a draft that could not be delivered.
+      if (!reading.submit && change !== this.changes.get(fieldId)) return null;
       this.onState("saving", null);
       try {
-        const answer = await api(`fields/${fieldId}/readings/`, { method: "POST", json: reading });
-        if (version === this.version) {
-          this.forget(fieldId);
+        const json = { ...reading, ...this.bases.get(fieldId) };
+        const answer = await api(`fields/${fieldId}/readings/`, { method: "POST", json });
+        this.bases.set(fieldId, { version: answer.version, tab: this.tab });
+        if (change === this.changes.get(fieldId)) {
+          this.kept.forget(fieldId);
           this.onState("saved", null);
         }
         return answer;
       } catch (caught) {
         const error = caught instanceof ApiError ? caught : new ApiError(String(caught), 0);
+        if (error.code === "newer") {
+          this.conflicts.set(fieldId, { ...error.body, detail: error.message });
+          this.onState("conflict", null);
+          if (reading.submit) throw error;
+          return null;
+        }
         if (!error.passing && error.status !== 401) {
           this.onState("refused", error);
           if (reading.submit) throw error;
@@ -147,25 +162,22 @@ export class Saver {
   /**
    * Send what an earlier visit could not (a closed tab, a lost network), except for one field.
    * @param {number} exceptField
+   * @returns {Promise<number[]>} fields that were saved elsewhere meanwhile: the reader has to choose
    */
   async sendLeftovers(exceptField) {
-    let keys = [];
-    try {
-      keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
-    } catch {
-      return;
-    }
-    for (const key of keys) {
-      const fieldId = Number(key.slice(this.prefix.length));
-      const reading = this.#read(key);
-      if (!reading || fieldId === exceptField) continue;
+    const undecided = [];
+    for (const { key, fieldId, entry } of this.kept.all()) {
+      if (fieldId === exceptField) continue;
       try {
-        await api(`fields/${fieldId}/readings/`, { method: "POST", json: reading });
-        localStorage.removeItem(key);
+        await api(`fields/${fieldId}/readings/`, { method: "POST", json: entry });
+        this.kept.remove(key);
       } catch (error) {
+        if (!(error instanceof ApiError)) continue;
+        if (error.code === "newer") undecided.push(fieldId);
         // Refused for good (the field is gone): keeping it would ask for ever.
-        if (error instanceof ApiError && error.status === 404) localStorage.removeItem(key);
+        if (error.status === 404) this.kept.remove(key);
       }
     }
+    return undecided;
   }
 }

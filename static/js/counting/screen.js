@@ -51,9 +51,13 @@ export class Screen {
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
     this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
+    /** Told of each field that comes to the screen, and of each conflict over one. */
+    this.onField = () => {};
+    this.onConflict = () => {};
     addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
     addEventListener("pagehide", () => this.saver.flush());
-    document.addEventListener("visibilitychange", () => document.hidden && this.saver.flush());
+    // Also when the reader comes back, perhaps from signing in again in another tab.
+    document.addEventListener("visibilitychange", () => this.saver.flush());
   }
 
   // --- One field ---------------------------------------------------------------------------
@@ -64,6 +68,7 @@ export class Screen {
    */
   async show(id, address) {
     this.suggestion.leave();
+    this.saver.flush();
     this.busy = true;
     this.stopAsking();
     let field;
@@ -95,8 +100,8 @@ export class Screen {
 
   /** @param {import("./fields.js").Field} field */
   start(field) {
-    const kept = this.saver.kept(field.id);
     const mine = field.my_reading;
+    const kept = this.saver.open(field.id, mine?.version ?? 0);
     this.tally.load(kept ?? mine);
     this.shown = null;
     this.dirty = Boolean(kept);
@@ -110,6 +115,10 @@ export class Screen {
       .slideCode(field.slide)
       .then((code) => this.field === field && say(one("[data-slide-code]"), code))
       .catch(() => {});
+    const why = one("[data-why]");
+    why.hidden = !field.why;
+    say(why, fill(gettext("Why this field: %(why)s"), { why: field.why }));
+    this.onField();
     this.showPrediction(field);
     this.changed({ quiet: true });
     if (kept) this.keepDraft();
@@ -259,6 +268,7 @@ export class Screen {
     this.panel.saved(state);
     this.panel.notice("trouble", Boolean(error), error?.message);
     one("[data-sign-in]").hidden = error?.status !== 401;
+    if (state === "conflict") this.onConflict();
   }
 
   /** Types that would be saved as 0 although the suggestion says otherwise. */
@@ -273,6 +283,10 @@ export class Screen {
     if (this.busy || !this.field) return;
     this.tally.endTyping();
     const field = this.field;
+    if (this.saver.conflicts.has(field.id)) {
+      this.onConflict();
+      return;
+    }
     if (!this.dirty && field.my_reading?.state === "submitted") {
       await this.goOn(null);
       return;
@@ -290,15 +304,18 @@ export class Screen {
       this.dirty = false;
       await this.goOn(answer.next);
     } catch (error) {
-      this.panel.notice("trouble", true, error.message);
+      if (error.code !== "newer") this.panel.notice("trouble", true, error.message);
     } finally {
       this.busy = false;
       this.root.classList.remove("is-busy");
     }
   }
 
-  /** @param {{field: number} | null} next as the submission's answer says */
-  async goOn(next) {
+  /**
+   * @param {{field: number} | null} next as the submission's answer says
+   * @param {string} [words] what was done here
+   */
+  async goOn(next, words = gettext("Submitted.")) {
     let id = next?.field ?? null;
     if (next === null) {
       try {
@@ -307,7 +324,7 @@ export class Screen {
         id = null;
       }
     }
-    this.panel.announce(gettext("Submitted."));
+    this.panel.announce(words);
     if (id === null) {
       location.assign(`/studies/${this.studyId}/count/`);
       return;

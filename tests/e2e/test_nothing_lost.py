@@ -1,0 +1,228 @@
+"""Two tabs, a closed tab, a killed server, an expired session: no count is lost, and no choice is
+made in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.counting.pictures import smear_file
+from tests.e2e.test_path import sign_in
+from tests.scripts import Script
+from tests.stack import Prepared, Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+
+@pytest.fixture(scope="module")
+def web(prepared: Prepared) -> Iterator[Stack]:
+    """The web server alone: a field can be counted without its prediction."""
+    stack = prepared.copy()
+    try:
+        stack.manage("setup_lab")
+        stack.start("web")
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture(scope="module")
+def script(web: Stack) -> Script:
+    return Script.sign_in(web)
+
+
+@pytest.fixture(scope="module")
+def slide(script: Script) -> int:
+    return script.new_slide("S1")
+
+
+@pytest.fixture
+def field(script: Script, slide: int, request: pytest.FixtureRequest) -> int:
+    """A new field for each test."""
+    seed = sum(map(ord, request.node.name))
+    return script.upload(slide, smear_file(seed), f"{seed}.png")
+
+
+@pytest.fixture
+def page(web: Stack, new_page: Callable[..., Page]) -> Page:
+    made = new_page()
+    sign_in(made, web)
+    return made
+
+
+def open_field(page: Page, web: Stack, field: int) -> Page:
+    page.goto(f"{web.url}/fields/{field}/")
+    expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
+    return page
+
+
+def press(page: Page, key: str, times: int) -> None:
+    before = int(red(page).input_value() or 0)
+    for _ in range(times):
+        page.keyboard.press(key)
+    expect(red(page)).to_have_value(str(before + times))
+
+
+def red(page: Page) -> Locator:
+    return page.locator("[data-type=RBC] [data-number]")
+
+
+def is_saved(page: Page) -> None:
+    expect(page.locator("[data-saved]")).to_have_text("Draft saved")
+
+
+def another_tab(page: Page) -> Page:
+    """A second tab of the same browser, signed in like the first."""
+    return page.context.new_page()
+
+
+def count_and_close(page: Page, web: Stack, field: int, times: int) -> None:
+    """Count in another tab while the server is down, and close that tab: only the browser knows."""
+    tab = open_field(another_tab(page), web, field)
+    web.kill("web")
+    press(tab, "r", times)
+    tab.close()
+    web.start("web")
+
+
+def draft_of(script: Script, field: int) -> int | None:
+    mine = script.get(f"/api/v1/fields/{field}/")["my_reading"]
+    return mine["counts"]["RBC"] if mine else None
+
+
+def test_two_tabs_on_one_field_are_told_and_the_reader_chooses(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    one, two = open_field(page, web, field), open_field(another_tab(page), web, field)
+    press(one, "r", 3)
+    is_saved(one)
+    press(two, "r", 5)
+    told = two.locator("[data-notice=conflict]")
+    expect(told).to_contain_text("saved from another tab or device meanwhile")
+    expect(told.locator("[data-version-mine]")).to_contain_text("Red cells 5")
+    expect(told.locator("[data-version-other]")).to_contain_text("Red cells 3")
+    assert draft_of(script, field) == 3
+
+    # Enter does not go over it either, and what is counted meanwhile is not lost.
+    two.keyboard.press("Enter")
+    press(two, "r", 1)
+    expect(told).to_be_visible()
+    two.get_by_role("button", name="Use mine").click()
+    expect(told).to_be_hidden()
+    is_saved(two)
+    assert draft_of(script, field) == 6
+
+    press(one, "r", 1)
+    expect(one.locator("[data-notice=conflict]")).to_be_visible()
+    one.get_by_role("button", name="Use the other").click()
+    expect(red(one)).to_have_value("6")
+    expect(one.locator("[data-notice=conflict]")).to_be_hidden()
+    press(one, "r", 1)
+    is_saved(one)
+    assert draft_of(script, field) == 7
+
+
+def test_submitting_over_a_submission_from_another_tab_is_told(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    one, two = open_field(page, web, field), open_field(another_tab(page), web, field)
+    press(one, "r", 3)
+    one.keyboard.press("Enter")
+    expect(one).not_to_have_url(re.compile(f"/fields/{field}/"))
+    press(two, "r", 5)
+    two.keyboard.press("Enter")
+    expect(two.locator("[data-notice=conflict]")).to_contain_text("You submitted this field")
+    assert draft_of(script, field) == 3
+    two.get_by_role("button", name="Use mine").click()
+    is_saved(two)
+    assert script.get(f"/api/v1/fields/{field}/")["reference"]["RBC"] == 3
+
+
+def test_a_closed_tab_comes_back_with_its_counts(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    count_and_close(page, web, field, 4)
+    assert draft_of(script, field) is None
+
+    open_field(page, web, field)
+    expect(red(page)).to_have_value("4")
+    expect(page.locator("[data-notice=restored]")).to_be_visible()
+    is_saved(page)
+    assert draft_of(script, field) == 4
+
+
+def test_counts_kept_here_that_were_saved_elsewhere_meanwhile_wait_for_a_choice(
+    page: Page, web: Stack, field: int, slide: int, script: Script
+) -> None:
+    count_and_close(page, web, field, 4)
+    script.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": 9}, "submit": False})
+
+    # Another field is on the screen when what was left is sent.
+    other = script.upload(slide, smear_file(7001), "other.png")
+    open_field(page, web, other)
+    page.get_by_role("link", name="Open it and choose").click()
+    expect(page.locator("[data-notice=conflict]")).to_be_visible()
+    expect(red(page)).to_have_value("4")
+    assert draft_of(script, field) == 9
+    page.get_by_role("button", name="Use mine").click()
+    is_saved(page)
+    assert draft_of(script, field) == 4
+
+
+def test_a_server_killed_while_counting_gets_everything_when_it_is_back(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    open_field(page, web, field)
+    press(page, "r", 2)
+    is_saved(page)
+    web.kill("web")
+    press(page, "r", 3)
+    expect(page.locator("[data-saved]")).to_have_text("Not saved on the server yet")
+    press(page, "r", 1)
+    web.start("web")
+    is_saved(page)
+    expect(page.locator("[data-notice=trouble]")).to_be_hidden()
+    assert draft_of(script, field) == 6
+
+
+def test_an_expired_session_keeps_the_counts_until_signed_in_again(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    open_field(page, web, field)
+    page.context.clear_cookies()
+    press(page, "r", 5)
+    expect(page.locator("[data-notice=trouble]")).to_contain_text("You are signed out")
+    assert draft_of(script, field) is None
+    with page.context.expect_page() as opened:
+        page.locator("[data-sign-in]").click()
+    sign_in(opened.value, web)
+    page.bring_to_front()
+    is_saved(page)
+    assert draft_of(script, field) == 5
+
+
+def test_a_flagged_field_leaves_the_screen_and_says_why(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    open_field(page, web, field)
+    press(page, "r", 2)
+    page.keyboard.press("!")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("New comment").fill("Rings around the stain.")
+    dialog.get_by_role("button", name="Add the comment").click()
+    expect(dialog.locator("[data-comments]")).to_contain_text("Rings around the stain.")
+    dialog.get_by_label("Out of focus").check()
+    dialog.get_by_label("In a few words").fill("Left half")
+    dialog.get_by_role("button", name="Flag and go on").click()
+    expect(page).not_to_have_url(re.compile(f"/fields/{field}/"))
+
+    open_field(page, web, field)
+    expect(red(page)).to_have_value("2")
+    expect(page.locator("[data-notice=flag]")).to_contain_text("out of focus", ignore_case=True)
+    page.keyboard.press("!")
+    page.get_by_role("button", name="Take the flag back").click()
+    expect(page.locator("[data-notice=flag]")).to_be_hidden()
+    assert script.get(f"/api/v1/fields/{field}/")["flag"] is None
