@@ -186,7 +186,10 @@ class Predictor:
             marks=marks,
             count_map=work.maps,
             map_step=step,
-            cell_px=config.input.cell_px / work.factor,
+            # In a frame of fixed size the cells' width is what the net saw, not what it was given.
+            cell_px=config.input.cell_px
+            / work.factor
+            * (2.0**work.log_scale if config.input.frame else 1.0),
         )
 
 
@@ -236,7 +239,10 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
 def _scale(work: Work, config: BundleConfig) -> None:
     """Bring the picture to the net's scale, as far as it fits into memory."""
     width, height = work.image.size
-    factor = config.input.cell_px / max(work.cell_px, 1.0)
+    if config.input.frame:
+        factor, work.sure = config.input.frame / max(width, height), True
+    else:
+        factor = config.input.cell_px / max(work.cell_px, 1.0)
     factor = min(factor, math.sqrt(MAX_WORK / (width * height)))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     work.factor = math.sqrt(size[0] * size[1] / (width * height))
@@ -260,10 +266,12 @@ def _padded(shape: tuple[int, ...]) -> tuple[int, int]:
     return -(-shape[0] // MULTIPLE) * MULTIPLE, -(-shape[1] // MULTIPLE) * MULTIPLE
 
 
-def to_input(parts: Sequence[Floats]) -> Tensor:
-    """Stack densities [h, w, 3] of about one size as [n, 3, H, W], padded with empty slide."""
-    height = max(_padded(part.shape)[0] for part in parts)
-    width = max(_padded(part.shape)[1] for part in parts)
+def to_input(parts: Sequence[Floats], least: int = 0) -> Tensor:
+    """Stack densities [h, w, 3] of about one size as [n, 3, H, W], padded with empty slide to
+    the net's multiple, and to `least` pixels a side.
+    """
+    height = max(least, *(_padded(part.shape)[0] for part in parts))
+    width = max(least, *(_padded(part.shape)[1] for part in parts))
     stack = np.zeros((len(parts), height, width, 3), dtype=np.float32)
     for row, part in zip(stack, parts, strict=True):
         row[: part.shape[0], : part.shape[1]] = part
@@ -278,7 +286,8 @@ def pooled(early: Tensor) -> NDArray[np.float64]:
 
 
 def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
-    inputs = to_input([density(w.pixels, w.light, config.input) for w in works])
+    parts = [density(w.pixels, w.light, config.input) for w in works]
+    inputs = to_input(parts, config.input.frame or 0)
     early = net.backbone.early(inputs)
     output = net.late(early)
     for i, work in enumerate(works):
