@@ -70,6 +70,7 @@ export class Cards {
     }
     const news = JSON.stringify([
       field.state, field.error, field.reference, field.prediction, field.my_reading, field.blind,
+      field.flag, field.comments,
     ]);
     if (this.#told(card) === news) return;
     this.#tell(card, news);
@@ -104,9 +105,13 @@ export class Cards {
   #badge(card, field) {
     const badge = one("[data-badge]", card);
     say(badge, wordsFor(field));
-    badge.className = LOOKS[/** @type {keyof LOOKS} */ (field.state)] ?? "badge";
-    badge.title = field.error;
-    one("[data-novel]", card).hidden = !field.prediction?.novel || field.state === "counted";
+    const state = field.flag ? "failed" : field.state;
+    badge.className = LOOKS[/** @type {keyof LOOKS} */ (state)] ?? "badge";
+    badge.title = field.flag ? `${field.flag.words}. ${field.flag.note}` : field.error;
+    one("[data-novel]", card).hidden =
+      !field.prediction?.novel || field.state === "counted" || Boolean(field.flag);
+    one("[data-comment-badge]", card).hidden = field.comments === 0;
+    say(one("[data-comments]", card), String(field.comments));
   }
 
   /** @param {HTMLElement} card @param {Field} field */
@@ -140,6 +145,7 @@ export class Cards {
 /** @param {Field} field @returns {string} */
 function wordsFor(field) {
   const mine = field.my_reading?.state;
+  if (field.flag) return gettext("Unreadable");
   if (field.state === "counted") return gettext("Counted");
   if (mine === "submitted") return gettext("Waits for the others");
   if (mine === "draft") return gettext("Draft");

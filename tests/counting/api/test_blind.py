@@ -1,0 +1,108 @@
+"""A blind field keeps its prediction back at every door until the reader has submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from counting.models import Field, ModelVersion, Prediction, Reading, Study
+from counting.services import studies
+from tests.counting.conftest import People, count
+from tests.counting.doors import texts
+
+pytestmark = pytest.mark.django_db
+
+# As whole words these stand nowhere else in an answer: not in a time, not in a token.
+SECRET = re.compile(r"\b(18731|18732|18733|77\.7|0\.9173|917)\b")
+
+
+@pytest.fixture
+def blind(study: Study, field: Field) -> Field:
+    """A blind field with its prediction, and marks, novelty and counts known by sight."""
+    Field.objects.filter(pk=field.pk).update(blind=True)
+    Study.objects.filter(pk=study.pk).update(queue_order="teach")
+    Prediction.objects.create(
+        field=field,
+        model_version=ModelVersion.objects.get(study=study, state="champion"),
+        counts={"RBC": {"value": 18732, "low": 18731, "high": 18733, "raw": 18732.0}},
+        marks=[{"cell_type": "RBC", "x": 77.7, "y": 77.7}],
+        novelty=0.9173,
+        novel=True,
+    )
+    return field
+
+
+def text_of(answer: Any) -> str:
+    assert answer.status_code in (200, 201, 202), answer.content[:300]
+    body: bytes = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return body.decode()
+
+
+def test_no_door_gives_the_prediction_before_the_reading(
+    bob: Client, alice: Client, blind: Field
+) -> None:
+    for address, text in texts(bob, blind):
+        assert not SECRET.search(text), address
+    assert not SECRET.search(text_of(bob.post(f"/api/v1/fields/{blind.pk}/predict/")))
+    for submit in (False, True):
+        body = {"counts": {"RBC": 8}, "method": "typing", "submit": submit}
+        if submit:
+            # A draft does not open it.
+            assert not SECRET.search(text_of(bob.get(f"/api/v1/fields/{blind.pk}/")))
+        sent = bob.post(
+            f"/api/v1/fields/{blind.pk}/readings/", body, content_type="application/json"
+        )
+        assert not SECRET.search(text_of(sent))
+
+    # The same doors show it once it was counted, to who counted it.
+    shown = {address for address, text in texts(bob, blind) if SECRET.search(text)}
+    assert {
+        "/api/v1/fields/?slide=",
+        f"/api/v1/fields/{blind.pk}/",
+        f"/api/v1/studies/{blind.study_id}/counts.csv",
+    } <= shown
+    assert not any(SECRET.search(text) for _, text in texts(alice, blind))
+
+
+def test_the_queue_does_not_let_a_blind_field_s_prediction_show(bob: Client, blind: Field) -> None:
+    assert bob.get(f"/api/v1/studies/{blind.study_id}/next/").json()["field"] == blind.pk
+    seen = bob.get(f"/api/v1/fields/{blind.pk}/").json()
+    assert (seen["reason"], seen["why"]) == ("random", "random pick")
+
+
+def test_a_prediction_that_was_hidden_cannot_have_been_shown(bob: Client, blind: Field) -> None:
+    version = ModelVersion.objects.get(study=blind.study_id, state="champion")
+    address = f"/api/v1/fields/{blind.pk}/readings/"
+    body = {"counts": {"RBC": 8}, "shown_prediction": version.pk, "seconds": 7}
+    refused = bob.post(address, body, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (400, "blind")
+    assert not Reading.objects.exists()
+
+    blindly = {"counts": {"RBC": 8}, "seconds": 12}
+    assert bob.post(address, blindly, content_type="application/json").status_code == 201
+    assert bob.post(address, body, content_type="application/json").status_code == 201
+    kept = blind.readings.order_by("revision")
+    assert [
+        (row.shown_prediction and row.shown_prediction.model_version, row.seconds) for row in kept
+    ] == [
+        (None, 12),
+        (version, 7),
+    ]
+
+
+def test_a_reviewer_does_not_see_it_either(
+    blind: Field, people: People, client_of: Callable[[User], Client]
+) -> None:
+    study = studies.update_study(study=blind.study, actor=people.alice, readers_per_field=2)
+    count(blind, people.bob, RBC=8)
+    count(blind, people.rita, RBC=30)
+    alice = client_of(people.alice)
+    for address in (f"/studies/{study.pk}/review/", f"/api/v1/studies/{study.pk}/review/"):
+        text = text_of(alice.get(address))
+        assert "30" in text
+        assert not SECRET.search(text)
