@@ -21,37 +21,55 @@ def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
     rest = np.maximum(count_map.astype(np.float32), 0.0)
     found: list[tuple[float, float]] = []
     while len(found) < number:
-        smooth = _near_sums(rest)
+        smooth = _smooth(rest)
         peaks = _maxima(smooth)
         if not len(peaks):
             break
         strength = smooth[peaks[:, 0], peaks[:, 1]]
         order = np.argsort(-strength, kind="stable")
         # Weak maxima may be the flank of a strong one: they wait until that is taken away.
-        strong = order[strength[order] >= 0.5 * strength[order[0]]]
-        for row, column in peaks[strong][: number - len(found)]:
-            x, y = _center(rest, int(row), int(column))
-            found.append((x, y))
-            _take_away(rest, x, y)
+        strong = peaks[order[strength[order] >= 0.5 * strength[order[0]]]]
+        taken = np.zeros(np.add(rest.shape, 2), dtype=bool)
+        for row, column in strong.tolist():
+            # A cell between two map pixels makes both a maximum: it is taken once.
+            if len(found) < number and not taken[row + 1, column + 1]:
+                taken[row : row + 3, column : column + 3] = True
+                x, y = _center(rest, row, column)
+                found.append((x, y))
+                _take_away(rest, x, y)
     # An empty map has no maxima left; what is missing is put in its middle, for a person to move.
     height, width = count_map.shape
     found += [(width / 2, height / 2)] * (number - len(found))
     return found
 
 
-def _shifted(values: Floats) -> list[Floats]:
-    padded = np.pad(values, 1)
-    height, width = values.shape
-    return [padded[r : r + height, c : c + width] for r in range(3) for c in range(3)]
+def strongest(count_map: Floats) -> float:
+    """Return the most that any place of a map (3 x 3 map pixels) holds, in cells."""
+    down = _neighbors(count_map, 0)
+    across = _neighbors(down[0] + down[1] + down[2], 1)
+    return float((across[0] + across[1] + across[2]).max())
 
 
-def _near_sums(values: Floats) -> Floats:
-    out: Floats = np.sum(_shifted(values), axis=0, dtype=np.float32)
-    return out
+def _neighbors(values: Floats, axis: int) -> tuple[Floats, Floats, Floats]:
+    """Return each value's left neighbor, itself and its right neighbor along an axis; 0 beyond."""
+    wide = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in (0, 1)])
+    if axis == 0:
+        return wide[:-2], wide[1:-1], wide[2:]
+    return wide[:, :-2], wide[:, 1:-1], wide[:, 2:]
+
+
+def _smooth(values: Floats) -> Floats:
+    """Weigh each value's neighbors in by 1 2 1: a plain mean would join cells that touch."""
+    for axis in (0, 1):
+        before, here, after = _neighbors(values, axis)
+        values = here + np.float32(0.5) * (before + after)
+    return values
 
 
 def _maxima(values: Floats) -> NDArray[np.intp]:
-    top = np.maximum.reduce(_shifted(values))
+    top = values
+    for axis in (0, 1):
+        top = np.maximum.reduce(_neighbors(top, axis))
     return np.argwhere((values >= top) & (values > 1e-4))
 
 

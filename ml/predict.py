@@ -23,7 +23,11 @@ from ml.optics import Floats, background, density
 
 # A picture is looked at again, at the scale just found, when that is off by more than this (log2).
 SCALE_CLOSE = 0.2
-LOOKS = 4
+LOOKS = 6
+# A search that is still this far off (log2) at its end, or is this far off and goes on growing,
+# found no cells to measure: the picture is counted at the first guess.
+SCALE_LOST = 0.7
+SCALE_RUNS_AWAY = 1.3
 # The net knows no cells further off than this; a larger step would be a guess.
 LARGEST_STEP = 1.6
 # Pixels at the net's scale that go through it at once: bounds the memory.
@@ -31,6 +35,9 @@ CHUNK = 900_000
 # Larger pictures go in tiles, with a margin as wide as what the net sees around a point.
 TILE = 768
 MARGIN = 128
+# A picture in which no map holds this much of a cell in any one place (3 x 3 map pixels) shows
+# none: what is left is the sum of thousands of nearly empty map pixels.
+EMPTY = 0.4
 # A picture is scaled to at most this many pixels (a 4000 x 4000 one whole).
 MAX_WORK = 16_000_000
 
@@ -108,6 +115,9 @@ class Work:
     features: NDArray[np.float64] | None = None
     log_scale: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.guess = self.cell_px
+
 
 def build(bundle: Bundle) -> Counter:
     """Return the bundle's net with its weights, ready to count.
@@ -121,6 +131,9 @@ def build(bundle: Bundle) -> Counter:
         net.load_state_dict({k: torch.from_numpy(v) for k, v in bundle.weights.items()})
     except (KeyError, ValueError, RuntimeError):
         raise BadBundle("The bundle's weights do not fit its config.json.") from None
+    novelty, features = bundle.calibration.novelty, 2 * net.backbone.early_channels
+    if not novelty.centers.shape[-1] == novelty.whiten.shape[0] == features:
+        raise BadBundle("The bundle's calibration.json does not fit its net.")
     net.eval()
     return net.channels_last()
 
@@ -221,6 +234,7 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
     """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
     todo = list(works)
     for number in range(LOOKS):
+        before = [abs(work.log_scale) for work in todo]
         for work in todo:
             _scale(work, config)
         for work in todo:
@@ -229,11 +243,28 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
         small = [w for w in todo if w.pixels.shape[0] * w.pixels.shape[1] <= CHUNK]
         for chunk in _chunks(small):
             _look_at_once(net, chunk, config)
-        todo = [w for w in todo if not w.sure and abs(w.log_scale) > SCALE_CLOSE]
-        if number < LOOKS - 1:
-            for work in todo:
-                step = float(np.clip(work.log_scale, -LARGEST_STEP, LARGEST_STEP))
-                work.cell_px = config.input.cell_px / work.factor * 2.0**step
+        again = []
+        for work, earlier in zip(todo, before, strict=True):
+            if not work.sure and abs(work.log_scale) > SCALE_CLOSE and number < LOOKS - 1:
+                _correct(work, earlier, number, config)
+                again.append(work)
+        todo = again
+    if config.placed:
+        for work in works:
+            assert work.maps is not None
+            if all(peaks.strongest(one) < EMPTY for one in work.maps):
+                work.maps[:] = 0.0
+
+
+def _correct(work: Work, earlier: float, number: int, config: BundleConfig) -> None:
+    """Set the cells' width for the next look, or for the last one where none was found."""
+    off = abs(work.log_scale)
+    runs_away = number > 0 and off > max(SCALE_RUNS_AWAY, earlier)
+    if runs_away or (number == LOOKS - 2 and off > SCALE_LOST):
+        work.cell_px, work.sure = work.guess, True
+        return
+    step = float(np.clip(work.log_scale, -LARGEST_STEP, LARGEST_STEP))
+    work.cell_px = config.input.cell_px / work.factor * 2.0**step
 
 
 def _scale(work: Work, config: BundleConfig) -> None:
