@@ -57,10 +57,13 @@ def load(path: Path | str) -> Bundle:
         missing = set(config.cell_types) - set(calibration.spreads)
         if missing:
             raise BadBundle(f"The bundle {folder} has no intervals for {', '.join(missing)}.")
+        weights = load_file(folder / "weights.safetensors")
+        if not all(np.isfinite(value).all() for value in weights.values()):
+            raise BadBundle(f"The weights in {folder} are damaged.")
         replay = folder / "replay.safetensors"
         return Bundle(
             config=config,
-            weights=load_file(folder / "weights.safetensors"),
+            weights=weights,
             calibration=calibration,
             metrics=read_json(folder / "metrics.json"),
             card=(folder / "card.md").read_text(encoding="utf-8"),
