@@ -29,7 +29,7 @@ from ml.progress import Reporter
 from ml.replay import Example
 from ml.tuning import Own, Task, raw_counts, tune
 
-EPOCHS = 30
+EPOCHS = 16
 # Views cached per field: more for few fields, so that the memory stays bounded.
 MOST_VIEWS, LEAST_VIEWS, VIEWS = 8, 2, 1200
 # Parts of the study's fields for the intervals; a fit for them takes this share of the epochs.
@@ -91,7 +91,15 @@ def run(options: Options, reporter: Reporter) -> None:
     )
     learned = _see(champion, manifest, types, options, reporter)
     replay = [e.widened(len(types)) for e in replays.load(base.replay)] if base.replay else []
-    if not replay:
+    kept = len(base.config.cell_types)
+    if any(
+        entry.field.counts.keys() & set(base.config.cell_types) for entry in manifest.of("train")
+    ):
+        kept = 0
+    if kept:
+        reporter.log("Only new cell types are counted: the counts of the others stay as they are.")
+        replay = []
+    elif not replay:
         reporter.log("The bundle has no base features to replay: it may forget other slides.")
     stamp = {
         "base": bundles.digest(options.bundle),
@@ -108,6 +116,7 @@ def run(options: Options, reporter: Reporter) -> None:
         seed=options.seed,
         folder=options.out / "checkpoint" / "all",
         stamp=stamp,
+        kept=kept,
     )
     spreads = _calibrate(champion.net, base, task, reporter)
     net = _widened(champion.net, len(types))

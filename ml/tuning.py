@@ -44,7 +44,10 @@ class Own:
 
 @dataclass(frozen=True)
 class Task:
-    """What to learn from and how long; `folder` keeps the checkpoint, `stamp` tells one apart."""
+    """What to learn from and how long; `folder` keeps the checkpoint, `stamp` tells one apart.
+
+    The first `kept` types are not learned: their counts stay as they are, whatever the others do.
+    """
 
     own: Sequence[Own]
     replay: Sequence[Example]
@@ -53,6 +56,7 @@ class Task:
     seed: int
     folder: Path
     stamp: dict[str, Any]
+    kept: int = 0
 
 
 def empty_slide(net: Counter) -> Tensor:
@@ -116,10 +120,16 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
     pad = empty_slide(net)
     weights = type_weights(task.types)
     probe_epochs = max(1, round(PROBE_SHARE * task.epochs)) if task.epochs > 1 else 0
+    if task.kept:
+        # Features are shared by all types: where some are to stay, only the others' outputs learn.
+        probe_epochs = task.epochs
+        for parameter in net.head.parameters():
+            parameter.requires_grad_(any(parameter is p for p in net.head.cells.parameters()))
     head = list(net.head.parameters())
     body = [p for module in learner.body for p in module.parameters()]
     groups: list[dict[str, Any]] = [{"params": head}, {"params": body}]
-    optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=WEIGHT_DECAY)
+    decay = 0.0 if task.kept else WEIGHT_DECAY
+    optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=decay)
     average = checkpoint.Average(learner, AVERAGE_DECAY)
     first = checkpoint.load(task.folder, learner, optimizer, average, task.stamp)
     for epoch in range(first, task.epochs):
@@ -140,6 +150,9 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
             error = loss(output, batch, weights)
             optimizer.zero_grad(set_to_none=True)
             error.backward()  # type: ignore[no-untyped-call]
+            for parameter in net.head.cells.parameters():
+                assert parameter.grad is not None
+                parameter.grad[: task.kept] = 0.0
             nn.utils.clip_grad_norm_(learner.parameters(), CLIP_NORM)
             optimizer.step()
             average.update(learner)
