@@ -1,0 +1,60 @@
+"""The shipped counter and a small one trained here, each made once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ml.__main__ import main
+from ml.bundle import BASE
+from ml.predict import Predictor
+from tests.ml.making import write_data
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def base() -> Predictor:
+    """The shipped bundle, loaded."""
+    return Predictor(BASE, 1)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    """Run a command as `python -m ml` would: exit status, standard output, standard error."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `python -m ml train` wrote: two epochs on a few drawn fields."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_data(folder / "data", range(11))
+    out = folder / "out"
+    options = ["--epochs", "2", "--fold-epochs", "1"]
+    assert main(["train", "--data", str(data), "--out", str(out), *options]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def small(trained: Path) -> Path:
+    """The bundle of `trained`: it counts badly, and learns fast."""
+    return trained / "bundle"

@@ -1,0 +1,100 @@
+"""Intervals that cover what they say, and a score for pictures unlike the known ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml import calibrate
+from ml.calibrate import Spread
+
+RAW = st.floats(0.0, 500.0)
+SPREADS = st.builds(Spread, st.floats(0.0, 5.0), st.floats(0.0, 5.0), st.integers(1, 500))
+
+
+def counted(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Raw predictions that are off by a share of the counting noise, and true counts."""
+    raw = rng.uniform(0.0, 40.0, n)
+    true = np.maximum(0, np.rint(raw + 0.3 + 0.4 * np.sqrt(raw + 1) * rng.standard_normal(n)))
+    return raw, true
+
+
+@pytest.mark.parametrize("n", [60, 300])
+def test_new_fields_are_covered_as_often_as_said(n: int) -> None:
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(40):
+        raw, true = counted(rng, n)
+        spread = calibrate.quantiles(
+            [calibrate.residual(t, r) for t, r in zip(true, raw, strict=True)]
+        )
+        new_raw, new_true = counted(rng, 200)
+        for r, t in zip(new_raw, new_true, strict=True):
+            low, high = calibrate.interval(float(r), spread)
+            covered.append(low <= t <= high)
+    assert 0.88 <= np.mean(covered) <= 0.96
+
+
+def test_a_bias_is_seen_by_the_intervals() -> None:
+    """A counter that always says two too few gets intervals that reach up, not down."""
+    spread = calibrate.quantiles([2.0] * 50)
+    assert (spread.below, spread.above) == (0.0, 2.0)
+
+
+def test_few_residuals_give_wider_intervals() -> None:
+    rng = np.random.default_rng(1)
+    residuals = rng.standard_normal(400)
+    wide = np.mean([calibrate.quantiles(residuals[i : i + 8]).above for i in range(0, 400, 8)])
+    assert wide > calibrate.quantiles(residuals).above
+    with pytest.raises(ValueError, match="No residuals"):
+        calibrate.quantiles([])
+
+
+@given(RAW, SPREADS)
+def test_an_interval_is_whole_not_negative_and_holds_the_count(raw: float, spread: Spread) -> None:
+    low, high = calibrate.interval(raw, spread)
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    assert 0 <= low <= calibrate.rounded(raw) <= high
+
+
+@given(RAW, RAW, SPREADS)
+def test_a_higher_count_never_has_a_lower_interval(a: float, b: float, spread: Spread) -> None:
+    few, many = sorted((a, b))
+    # Below 1 cell the lower end rests at 0, and -x / sqrt(x + 1) may not rise yet.
+    assert calibrate.interval(few, spread)[1] <= calibrate.interval(many, spread)[1]
+    if spread.below <= 2.0:
+        assert calibrate.interval(few, spread)[0] <= calibrate.interval(many, spread)[0]
+
+
+@given(RAW, SPREADS, st.floats(0.0, 2.0))
+def test_more_doubt_never_makes_an_interval_shorter(raw: float, s: Spread, more: float) -> None:
+    low, high = calibrate.interval(raw, s)
+    lower, higher = calibrate.interval(raw, Spread(s.below + more, s.above + more, s.n))
+    assert lower <= low
+    assert higher >= high
+
+
+@pytest.mark.parametrize(("raw", "whole"), [(-0.4, 0), (0.49, 0), (0.5, 1), (1.5, 2), (2.49, 2)])
+def test_halves_go_up(raw: float, whole: int) -> None:
+    assert calibrate.rounded(raw) == whole
+
+
+def test_known_pictures_are_known_and_far_ones_are_not() -> None:
+    rng = np.random.default_rng(0)
+    mix = rng.standard_normal((12, 12))
+    groups = np.repeat(["one lab", "another"], 300)
+    shift = np.where(groups == "one lab", 0.0, 9.0)[:, None]
+    features = rng.standard_normal((600, 12)) @ mix + shift
+    novelty = calibrate.fit_novelty(features, list(groups))
+    known = [novelty.score(row) >= calibrate.NOVELTY_THRESHOLD for row in features]
+    assert np.mean(known) <= 2 * calibrate.FALSE_ALARMS
+    # Half-way between two labs lies no lab.
+    far = rng.standard_normal((50, 12)) @ mix + 60.0
+    assert all(novelty.score(row) > 0.9 for row in far)
+
+    wider = novelty.with_center(far)
+    assert all(wider.score(row) <= novelty.score(row) for row in features)
+    assert np.mean([wider.score(row) < calibrate.NOVELTY_THRESHOLD for row in far]) > 0.9
