@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +14,7 @@ from rest_framework.views import APIView
 
 from counting.models import Slide
 from counting.selectors import access
+from counting.selectors.so_far import slide_so_far
 from counting.selectors.studies import annotate_slides
 from counting.services import imports, slides
 
@@ -22,6 +25,24 @@ from .serializers import (
     SlideCreateSerializer,
     SlideSerializer,
 )
+
+
+class SoFarSerializer(serializers.Serializer[Any]):
+    """What a slide holds so far, by cell type."""
+
+    cells = serializers.DictField(child=serializers.IntegerField())
+    fields_ = serializers.DictField(
+        child=serializers.IntegerField(), source="fields", help_text="how many"
+    )
+    shares_of = serializers.ListField(
+        child=serializers.CharField(), help_text="the types that a differential is made of"
+    )
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        data = super().to_representation(instance)
+        # `fields` is taken by the serializer itself.
+        data["fields"] = data.pop("fields_")
+        return data
 
 
 class SlidesView(APIView):
@@ -55,6 +76,21 @@ class SlideView(APIView):
         slide = access.get_slide_for(signed_in(request), slide_id)
         whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
         return Response(SlideSerializer(whole).data)
+
+
+class SoFarView(APIView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("without", OpenApiTypes.INT, description="a field to leave out")
+        ],
+        responses=SoFarSerializer,
+    )
+    def get(self, request: Request, slide_id: int) -> Response:
+        """Cells counted on a slide so far, and how many fields they are of."""
+        user = signed_in(request)
+        slide = access.get_slide_for(user, slide_id)
+        found = slide_so_far(slide, user, without=number(request, "without"))
+        return Response(SoFarSerializer(found).data)
 
 
 class ImportsView(APIView):

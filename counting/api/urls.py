@@ -70,6 +70,7 @@ urlpatterns = [
     path(
         "imports/<int:import_id>/cancel/",
         slides.ImportCancelView.as_view(),
+    path("slides/<int:slide_id>/so-far/", slides.SoFarView.as_view(), name="api-so-far"),
         name="api-import-cancel",
     ),
     path("fields/", fields.FieldsView.as_view(), name="api-fields"),

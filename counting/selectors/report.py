@@ -140,7 +140,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
         shares_of=shares_of,
         estimates=estimates,
         refusal=refusal,
-        warnings=_warnings(used_novel=sum(row.novel for row in used), options=options),
+        warnings=_warnings(sum(row.novel for row in used), estimates),
         versions=sorted({row.model_version.name for row in used}),
         choices=choices,
     )
@@ -201,14 +201,19 @@ def _per(total: Estimate, fields: int) -> Estimate:
     return Estimate(total.value / max(fields, 1), total.interval.times(1 / max(fields, 1)))
 
 
+def shares_among(codes: Sequence[str]) -> list[str]:
+    """Return what shares are of: the white cells where there are several kinds, else all."""
+    white = [code for code in codes if code not in NOT_WHITE]
+    return white if len(white) > 1 else list(codes)
+
+
 def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], str]:
-    """Add the shares: among the white cells where there are several kinds, else among all."""
-    white = [total for total in totals if total.cell_type.code not in NOT_WHITE and total.fields]
-    among = white if len(white) > 1 else [total for total in totals if total.fields]
+    """Add the shares, with the names of the types they are of."""
+    codes = shares_among([total.cell_type.code for total in totals if total.fields])
+    among = [total for total in totals if total.cell_type.code in codes]
     whole = round(sum(total.total.value for total in among))
     if len(among) < 2 or not whole:
         return totals, ""
-    codes = {total.cell_type.code for total in among}
     shared = []
     for total in totals:
         share = None
@@ -258,20 +263,20 @@ def _around_a_cell() -> str:
     )
 
 
-def _warnings(*, used_novel: int, options: Options) -> list[str]:
+def _warnings(novel: int, estimates: Sequence[PerMicroliter]) -> list[str]:
     found = []
-    if used_novel:
+    if novel:
         found.append(
             _(
                 "Predicted fields that look unlike what the model learned from: %(n)d. Count them "
                 "yourself."
             )
-            % {"n": used_novel}
+            % {"n": novel}
         )
-    for code, view in options.calibrations.items():
-        if view.n < WANTED_SAMPLES:
+    for row in estimates:
+        if row.calibration is not None and row.calibration.n < WANTED_SAMPLES:
             found.append(
                 _("The factor for %(code)s rests on %(n)d samples; about %(wanted)d are advised.")
-                % {"code": code, "n": view.n, "wanted": WANTED_SAMPLES}
+                % {"code": row.cell_type.code, "n": row.calibration.n, "wanted": WANTED_SAMPLES}
             )
     return found
