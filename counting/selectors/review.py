@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, OuterRef, Q
 
@@ -80,6 +82,45 @@ def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
         field=OuterRef("pk"), reader=reviewer, state=Reading.State.SUBMITTED
     )
     return differing(study).exclude(Exists(own))
+
+
+def unmatched(marks: list[dict[str, Any]], others: list[dict[str, Any]], reach: float) -> set[int]:
+    """Return the numbers of `marks` with no mark of their type in `others` within `reach` pixels.
+
+    Each of the others is spent on one mark, the nearest first come. Without any others there is
+    nothing to compare, and the answer is empty.
+    """
+    if not others:
+        return set()
+    near: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
+    for other in others:
+        near[other["cell_type"], int(other["x"] // reach), int(other["y"] // reach)].append(other)
+    alone = set()
+    for number, mark in enumerate(marks):
+        column, row = int(mark["x"] // reach), int(mark["y"] // reach)
+        cells = [
+            near[mark["cell_type"], column + across, row + down]
+            for across in (-1, 0, 1)
+            for down in (-1, 0, 1)
+        ]
+        found = min(
+            (
+                (_distance(mark, other), place, cell)
+                for cell in cells
+                for place, other in enumerate(cell)
+            ),
+            key=lambda candidate: candidate[:2],
+            default=None,
+        )
+        if found is None or found[0] > reach:
+            alone.add(number)
+        else:
+            del found[2][found[1]]
+    return alone
+
+
+def _distance(mark: dict[str, Any], other: dict[str, Any]) -> float:
+    return math.hypot(mark["x"] - other["x"], mark["y"] - other["y"])
 
 
 def difference(field: Field) -> Difference | None:

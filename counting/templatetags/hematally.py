@@ -38,7 +38,7 @@ def shape(position: int, color: str) -> SafeString:
 @register.simple_tag
 def mark(position: int, color: str, x: float, y: float, width: int) -> SafeString:
     """Return a cell type's mark at a place of a picture `width` pixels wide, inside its SVG."""
-    size = max(8.0, width / 40)
+    size = max(8.0, width / 36)
     return format_html(
         '<use href="{}#shape-{}" x="{}" y="{}" width="{}" height="{}" color="{}"></use>',
         static("icons/icons.svg"),

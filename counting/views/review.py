@@ -22,6 +22,10 @@ from counting.services import rulings
 
 from .common import action, frame, signed_in
 
+# Two readers' marks are the same cell when they are nearer than this part of the width: less than
+# the way between two touching red cells in a field twenty cells across.
+NEAR = 25
+
 
 @dataclass(frozen=True)
 class Side:
@@ -32,6 +36,11 @@ class Side:
     key: int
     rows: list[dict[str, Any]]
     marks: list[dict[str, Any]]
+
+    @property
+    def alone(self) -> int:
+        """How many marks the other reading lacks."""
+        return sum(mark["alone"] for mark in self.marks)
 
 
 def _back(field_id: int) -> str:
@@ -56,6 +65,7 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         sides=_sides(found) if found else [],
         place=place + 1,
         waiting=len(waiting),
+        ring=found.field.width / 36 if found else 0,
         following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
         elsewhere=differences.differing(study).count() - len(waiting),
         rule=CountingRule(study.counting_rule).label,
@@ -78,6 +88,12 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
 
 def _sides(found: differences.Difference) -> list[Side]:
     types = {row.cell_type.code: row.cell_type for row in found.types}
+    pair = (found.first.marks, found.second.marks)
+    reach = found.field.width / NEAR
+    alone = {
+        1: differences.unmatched(pair[0], pair[1], reach),
+        2: differences.unmatched(pair[1], pair[0], reach),
+    }
     return [
         Side(
             reading=reading,
@@ -92,8 +108,13 @@ def _sides(found: differences.Difference) -> list[Side]:
                 for row in found.types
             ],
             marks=[
-                {"type": types[mark["cell_type"]], "x": mark["x"], "y": mark["y"]}
-                for mark in reading.marks
+                {
+                    "type": types[mark["cell_type"]],
+                    "x": mark["x"],
+                    "y": mark["y"],
+                    "alone": number in alone[key],
+                }
+                for number, mark in enumerate(reading.marks)
                 if mark["cell_type"] in types
             ],
         )

@@ -38,6 +38,18 @@ def test_both_readings_stand_side_by_side_without_their_readers(
     assert "rita" not in main
 
 
+def test_marks_that_the_other_reading_lacks_are_ringed(
+    alice: Client, differing: Field, people: People
+) -> None:
+    marks = [{"cell_type": "RBC", "x": 10 * n + 1, "y": 21} for n in range(1, 5)]
+    marks.append({"cell_type": "PLT", "x": 70, "y": 20})
+    readings.save_reading(field=differing, reader=people.rita, marks=marks, method="marks")
+    page = alice.get(f"/studies/{differing.study_id}/review/").content.decode()
+    assert "7 cells marked, 3 that the other reading lacks" in page
+    assert "5 cells marked, 1 that the other reading lacks" in page
+    assert page.count("<circle") == 2 * (3 + 1)
+
+
 def test_the_ruling_becomes_the_count_and_the_page_is_empty(
     alice: Client, differing: Field
 ) -> None:
