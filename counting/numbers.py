@@ -10,14 +10,22 @@ from counting.statistics.intervals import Interval
 
 # From here on thousands are set apart.
 LONG = 10_000
+MOST_DECIMALS = 4
 
 
 def significant(value: float, digits: int = 3) -> str:
     """Write a number with so many digits that say something: 7213 -> 7210, 0.03449 -> 0.0345."""
     if value == 0 or not math.isfinite(value):
         return number_format(0 if value == 0 else value, decimal_pos=0)
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    return _written(round(value, decimals), max(0, min(decimals, digits)))
+    decimals = min(digits - 1 - math.floor(math.log10(abs(value))), MOST_DECIMALS)
+    return _written(round(value, decimals), max(0, decimals))
+
+
+def short(value: float) -> str:
+    """Write a number as it was given, without zeros at its end: 7200, 2.4."""
+    rounded = round(value, MOST_DECIMALS)
+    decimals = len(f"{rounded:.{MOST_DECIMALS}f}".rstrip("0").partition(".")[2])
+    return _written(rounded + 0.0, decimals)
 
 
 def fixed(value: float, decimals: int) -> str:

@@ -7,6 +7,7 @@ from django.views.i18n import JavaScriptCatalog
 
 from counting.views import (
     accounts,
+    agreement,
     calibrations,
     fields,
     members,
@@ -28,9 +29,10 @@ urlpatterns = [
     path("studies/<int:study_id>/", studies.overview, name="study"),
     path("studies/<int:study_id>/count/", studies.count, name="count"),
     path("studies/<int:study_id>/review/", review.review, name="review"),
-    path(
-        "studies/<int:study_id>/calibrations/", calibrations.calibrations, name="calibrations"
-    ),
+    path("studies/<int:study_id>/agreement/", agreement.agreement, name="agreement"),
+    path("studies/<int:study_id>/agreement.csv", agreement.table, name="agreement-csv"),
+    path("studies/<int:study_id>/agreement/<slug:name>.svg", agreement.plot, name="agreement-plot"),
+    path("studies/<int:study_id>/calibrations/", calibrations.calibrations, name="calibrations"),
     path("calibrations/<int:calibration_id>/", calibrations.calibration, name="calibration"),
     path("calibrations/<int:calibration_id>/add/", calibrations.add, name="calibration-add"),
     path(

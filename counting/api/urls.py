@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import calibrations, fields, report, review, session, slides, studies, training
+from . import agreement, calibrations, fields, report, review, session, slides, studies, training
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -26,6 +26,11 @@ urlpatterns = [
         "studies/<int:study_id>/invitations/",
         studies.InvitationsView.as_view(),
         name="api-invitations",
+    ),
+    path(
+        "studies/<int:study_id>/agreement/",
+        agreement.AgreementView.as_view(),
+        name="api-agreement",
     ),
     path(
         "studies/<int:study_id>/calibrations/",

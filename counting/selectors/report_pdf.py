@@ -53,7 +53,7 @@ def _story(report: Report, title: str) -> list[Any]:
         return Paragraph(escape(_known(text)), styles[style])
 
     story: list[Any] = [
-        words(title, "Title"),
+        words(title, "Heading1"),
         words(report_text.slide_line(report)),
         words(report_text.fields_line(report)),
         Spacer(0, 12),

@@ -12,14 +12,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from counting.models import CellType
-from counting.numbers import fixed, significant, span
+from counting.numbers import fixed, short, significant, span
 
 from .export import NOTICE, plain
 from .report import PerMicroliter, Report, TypeTotal
 
 # Letters that a laboratory system may not take, and what stands for them.
 PLAIN_LETTERS = str.maketrans(
-    {"µ": "u", "–": "-", "−": "-", "×": "x", "…": "to", "±": "+-", "³": "3", "⁶": "6", "\xa0": " "}
+    {
+        "µ": "u",
+        "–": "-",
+        "−": "-",
+        "×": "x",
+        "…": "to",
+        "±": "+-",
+        "³": "^3",
+        "⁶": "^6",
+        "\xa0": " ",
+    }
 )
 COLUMNS = (
     "slide",
@@ -139,7 +149,7 @@ def _how(row: PerMicroliter, report: Report) -> str:
     assert row.ratio is not None
     return _("%(ratio)s platelets per red cell × %(rbc)s × 10⁶ red cells/µL by analyzer") % {
         "ratio": significant(row.ratio.value),
-        "rbc": significant(report.options.analyzer_rbc or 0.0),
+        "rbc": short(report.options.analyzer_rbc or 0.0),
     }
 
 
@@ -188,7 +198,7 @@ def methods(report: Report) -> list[str]:
             "Fields needed: until the Poisson interval reaches no more than %(percent)s percent "
             "beyond the total, at this mean per field."
         )
-        % {"percent": significant(report.options.precision)},
+        % {"percent": short(report.options.precision)},
     ]
     if report.shares_of:
         words.append(

@@ -17,9 +17,9 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 @register.filter
-def fixed(value: float, decimals: int) -> str:
-    """Write a number with so many decimals."""
-    return numbers.fixed(value, decimals)
+def short(value: float) -> str:
+    """Write a number as it was given."""
+    return numbers.short(value)
 
 
 @register.filter

@@ -53,6 +53,7 @@ TABLE: tuple[Row, ...] = (
     ("api-import", "get", None, 200, 200, 200, 404, 401),
     ("api-import-cancel", "post", None, 200, 200, 200, 404, 401),
     ("api-report", "get", None, 200, 200, 200, 404, 401),
+    ("api-agreement", "get", None, 200, 200, 200, 404, 401),
     ("api-calibrations", "get", None, 200, 200, 200, 404, 401),
     ("api-calibrations", "post", SETUP, 201, 201, 403, 404, 401),
     ("api-calibration", "get", None, 200, 200, 200, 404, 401),

@@ -22,6 +22,7 @@ from counting.statistics.intervals import (
     widened,
 )
 from counting.statistics.passing_bablok import passing_bablok
+from counting.statistics.ranges import bias_by_range
 from counting.statistics.reliability import coefficient_of_variation, icc_agreement
 
 COUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=40)
@@ -132,3 +133,16 @@ def test_thousands_of_fields_take_a_moment_only() -> None:
     assert time.monotonic() - began < 5
     assert line is not None
     assert line.slope.value == pytest.approx(1, abs=0.01)
+
+
+def test_ranges_are_of_about_equal_size_and_keep_equal_means_together() -> None:
+    first = [float(n) for n in range(22)]
+    second = [n - 1.0 if n < 10 else n + 1.0 for n in range(22)]
+    groups = bias_by_range(first, second)
+    assert [group.n for group in groups] == [6, 6, 10]
+    assert groups[0].bias == Estimate(1.0, Interval(1.0, 1.0))
+    assert groups[-1].bias.value == -1
+    assert (groups[0].low, groups[-1].high) == (-0.5, 21.5)
+    (single,) = bias_by_range([4.0] * 20, [4.0] * 20)
+    assert (single.n, single.low, single.high) == (20, 4, 4)
+    assert bias_by_range([], []) == []

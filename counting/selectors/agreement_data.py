@@ -1,0 +1,202 @@
+"""Pairs of counts of the same fields, as one person may see them.
+
+A field that is still open (no reference count) shows the readings of others only to those who
+have submitted their own. The prediction of a blind field belongs to no single row that a person
+may see before having submitted: such a pair is `withheld`. Once the field is settled it can take
+part in figures over many fields, where no single one can be told, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from counting.errors import Refused
+from counting.models import Field, Flag, ModelVersion, Prediction, Reading, ReferenceCount, Study
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+REFERENCE = "reference"
+# Withheld pairs take part from this many on.
+MANY = 10
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way of counting: `key` is `reference`, `reader:ID` or `model:ID`."""
+
+    key: str
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """Reference, reader or model."""
+        return self.key.partition(":")[0]
+
+    @property
+    def id(self) -> int:
+        """Of the reader or the model version; 0 for the reference."""
+        return int(self.key.partition(":")[2] or 0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One field counted in two ways."""
+
+    field_id: int
+    field_name: str
+    slide: str
+    first: int
+    second: int
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class _Count:
+    value: int
+    assisted: bool
+    readers: frozenset[int]
+
+
+@dataclass
+class StudyCounts:
+    """All that was counted of one cell type, without what this person may not see."""
+
+    study: Study
+    code: str
+    fields: dict[int, Field]
+    mine: set[int]
+    settled: set[int]
+    references: dict[int, _Count] = field(default_factory=dict)
+    # By reader, then field: the submitted readings, oldest first.
+    readings: dict[int, dict[int, list[Reading]]] = field(default_factory=dict)
+    # By model version, then field.
+    predictions: dict[int, dict[int, int]] = field(default_factory=dict)
+
+    def hidden(self, field_id: int) -> bool:
+        """Tell whether the field's prediction is kept from this person."""
+        return self.fields[field_id].blind and field_id not in self.mine
+
+    def counts_of(self, method: Method) -> dict[int, _Count]:
+        """Return the counts of one way of counting by field; a reader's newest reading."""
+        if method.kind == REFERENCE:
+            return self.references
+        if method.kind == "model":
+            found = self.predictions.get(method.id, {})
+            return {key: _Count(value, False, frozenset()) for key, value in found.items()}
+        newest = {key: rows[-1] for key, rows in self.readings.get(method.id, {}).items()}
+        return {
+            key: _Count(
+                row.counts[self.code], bool(row.shown_prediction_id), frozenset([method.id])
+            )
+            for key, row in newest.items()
+            if self.code in row.counts
+        }
+
+
+def study_counts(study: Study, user: User, code: str) -> StudyCounts:
+    """Load the counts of one cell type in six queries, whatever their number."""
+    unreadable = Flag.objects.filter(lifted_at__isnull=True).values("field")
+    fields = {
+        row.pk: row
+        for row in study.fields.exclude(pk__in=unreadable).select_related("slide").order_by("pk")
+    }
+    submitted = list(
+        Reading.objects.filter(field__study=study, state=Reading.State.SUBMITTED).order_by(
+            "revision"
+        )
+    )
+    mine = {row.field_id for row in submitted if row.reader_id == user.pk}
+    settled: set[int] = set()
+    counts = StudyCounts(study, code, fields, mine, settled)
+    by_id = {row.pk: row for row in submitted}
+    for reference in ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True):
+        settled.add(reference.field_id)
+        if reference.field_id not in fields or code not in reference.counts:
+            continue
+        behind = [
+            by_id[pk]
+            for pk in (reference.reading_id, reference.second_reading_id)
+            if pk is not None and pk in by_id
+        ]
+        counts.references[reference.field_id] = _Count(
+            reference.counts[code],
+            any(row.shown_prediction_id for row in behind),
+            frozenset(row.reader_id for row in behind),
+        )
+    for row in submitted:
+        if row.field_id in fields and (row.field_id in settled or row.field_id in mine):
+            counts.readings.setdefault(row.reader_id, {}).setdefault(row.field_id, []).append(row)
+    for prediction in Prediction.objects.filter(field__study=study).only(
+        "field_id", "model_version_id", "counts"
+    ):
+        if prediction.field_id in fields and code in prediction.counts:
+            own = counts.predictions.setdefault(prediction.model_version_id, {})
+            own[prediction.field_id] = int(prediction.counts[code]["value"])
+    return counts
+
+
+def methods_of(study: Study) -> list[Method]:
+    """Return the reference count, the study's model versions (newest first) and its readers."""
+    readers = (
+        get_user_model()
+        .objects.filter(readings__field__study=study, readings__state=Reading.State.SUBMITTED)
+        .distinct()
+        .order_by("username")
+    )
+    versions = ModelVersion.objects.filter(study=study).order_by("-number")
+    return [
+        Method(REFERENCE, _("Reference count")),
+        *(Method(f"model:{row.pk}", _("Model %(name)s") % {"name": row.name}) for row in versions),
+        *(Method(f"reader:{row.pk}", row.get_username()) for row in readers),
+    ]
+
+
+def find_method(methods: Sequence[Method], key: str) -> Method:
+    """Return the method of that key.
+
+    Raises:
+        Refused: the study has none of that key.
+    """
+    found = next((method for method in methods if method.key == key), None)
+    if found is None:
+        raise Refused(
+            _("Nothing in this study was counted by %(key)s. Choose from: %(keys)s.")
+            % {"key": key[:40], "keys": ", ".join(method.key for method in methods)},
+            "method",
+        )
+    return found
+
+
+def pairs_of(
+    counts: StudyCounts, first: Method, second: Method, *, unassisted: bool = False
+) -> list[Pair]:
+    """Return the fields counted in both ways, in slide order.
+
+    A reference that rests on a reader's own count is no measure for that reader: such fields are
+    left out. `unassisted` takes only counts that people made without a prediction before them.
+    """
+    one, two = counts.counts_of(first), counts.counts_of(second)
+    by_model = "model" in (first.kind, second.kind)
+    pairs = []
+    for field_id in sorted(one.keys() & two.keys()):
+        a, b = one[field_id], two[field_id]
+        if a.readers & b.readers or (unassisted and (a.assisted or b.assisted)):
+            continue
+        row = counts.fields[field_id]
+        withheld = by_model and counts.hidden(field_id)
+        if withheld and field_id not in counts.settled:
+            continue
+        pairs.append(Pair(field_id, row.name, row.slide.code, a.value, b.value, withheld))
+    return pairs
+
+
+def pooled(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that figures are made of: withheld ones only where there are many."""
+    shown = [pair for pair in pairs if not pair.withheld]
+    return list(pairs) if len(pairs) - len(shown) >= MANY else shown

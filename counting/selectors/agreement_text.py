@@ -1,0 +1,133 @@
+"""The agreement of a study in words: rows for the page, and the CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from counting.numbers import fixed, significant, span
+from counting.statistics.intervals import Estimate
+
+from .agreement import AgreementPage, Comparison
+from .export import NOTICE, plain
+
+COLUMNS = (
+    "level",
+    "name",
+    "n",
+    "value",
+    "low_95",
+    "high_95",
+    "first_count",
+    "second_count",
+    "first",
+    "second",
+    "cell_type",
+    "readings",
+    "notice",
+)
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure with its interval, and how it comes about."""
+
+    name: str
+    value: str
+    interval: str
+    source: str
+
+
+def figure_rows(found: Comparison) -> list[FigureRow]:
+    """Return the figures of a comparison, none where too few fields were counted both ways."""
+    figures = found.figures
+    if figures is None:
+        return []
+    agreement = figures.agreement
+    rows = [
+        _row(_("Bias"), agreement.bias, _("Bland & Altman 1999; Student's interval")),
+        _row(_("Lower limit of agreement"), agreement.lower, _("bias − 1.96 SD")),
+        _row(_("Upper limit of agreement"), agreement.upper, _("bias + 1.96 SD")),
+    ]
+    if figures.line is not None:
+        rows += [
+            _row(_("Slope"), figures.line.slope, _("Passing & Bablok 1983")),
+            _row(_("Intercept"), figures.line.intercept, _("Passing & Bablok 1983")),
+        ]
+    if figures.icc is not None:
+        source = _("absolute agreement; Shrout & Fleiss 1979, McGraw & Wong 1996")
+        rows.append(_row(_("ICC(2,1)"), figures.icc, source))
+    if figures.between is not None:
+        source = _("SD of pairs over the mean; Dahlberg 1940, Bland & Altman 1996")
+        rows.append(_percent(_("CV between both"), figures.between, source))
+    for within in found.within:
+        if within.variation is not None:
+            name = _("CV within %(name)s") % {"name": within.method.name}
+            source = _("%(n)d fields counted again") % {"n": within.n}
+            rows.append(_percent(name, within.variation, source))
+    return rows
+
+
+def _row(name: str, found: Estimate, source: str) -> FigureRow:
+    return FigureRow(name, significant(found.value), span(found.interval), source)
+
+
+def _percent(name: str, found: Estimate, source: str) -> FigureRow:
+    return FigureRow(
+        name, f"{fixed(100 * found.value, 1)} %", span(found.interval.times(100), 1), source
+    )
+
+
+def as_csv(page: AgreementPage) -> str:
+    """Return figures, ranges, slides, anchoring and the fields that this person may see."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS)
+    writer.writeheader()
+    choice, found = page.choice, page.comparison
+
+    def add(level: str, name: str, n: int, estimate: Estimate | None, **more: object) -> None:
+        ends = estimate.interval if estimate else None
+        row = {
+            "level": level,
+            "name": name,
+            "n": n,
+            "value": round(estimate.value, 5) if estimate else "",
+            "low_95": round(ends.low, 5) if ends else "",
+            "high_95": round(ends.high, 5) if ends else "",
+            "first": choice.first.name,
+            "second": choice.second.name,
+            "cell_type": choice.cell_type.code,
+            "readings": "blind" if choice.unassisted else "all",
+            "notice": NOTICE,
+            **more,
+        }
+        writer.writerow({key: plain(value) for key, value in row.items()})
+
+    figures = found.figures
+    if figures is not None:
+        agreement, line = figures.agreement, figures.line
+        add("figure", "bias", figures.n, agreement.bias)
+        add("figure", "lower_limit", figures.n, agreement.lower)
+        add("figure", "upper_limit", figures.n, agreement.upper)
+        add("figure", "slope", figures.n, line.slope if line else None)
+        add("figure", "intercept", figures.n, line.intercept if line else None)
+        add("figure", "icc_2_1", figures.n, figures.icc)
+        add("figure", "cv_between", figures.n, figures.between)
+    for within in found.within:
+        add("figure", f"cv_within {within.method.name}", within.n, within.variation)
+    for group in found.ranges:
+        add("range", f"{group.low:g} to {group.high:g}", group.n, group.bias)
+    for slide in found.slides:
+        add("slide", slide.slide, slide.n, slide.bias, value=round(slide.mean, 5))
+    anchoring = page.anchoring
+    if anchoring is not None and anchoring.pull is not None:
+        both = anchoring.assisted + anchoring.blind
+        add("anchoring", "shift", both, anchoring.shift)
+        add("anchoring", "pull", both, anchoring.pull)
+    for pair in found.points:
+        counts = {"first_count": pair.first, "second_count": pair.second}
+        add("field", f"{pair.slide}: {pair.field_name}", 1, None, **counts)
+    return file.getvalue()

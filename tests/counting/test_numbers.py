@@ -1,0 +1,44 @@
+"""How numbers are written for people."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import translation
+
+from counting.numbers import fixed, short, significant, span
+from counting.statistics.intervals import Interval
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (7213.4, "7210"),
+        (41_234, "41,200"),
+        (0.034494, "0.0345"),
+        (-0.06667, "−0.0667"),
+        (0.000012, "0.0000"),
+        (2, "2.00"),
+        (0, "0"),
+        (9.999, "10.00"),
+    ],
+)
+def test_significant_digits(value: float, wanted: str) -> None:
+    assert significant(value) == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(7200.0, "7200"), (2.4, "2.4"), (10_772.0, "10,772"), (-0.0, "0")]
+)
+def test_numbers_as_they_were_given(value: float, wanted: str) -> None:
+    assert short(value) == wanted
+
+
+def test_a_dash_stands_between_positive_ends_only() -> None:
+    assert span(Interval(4.2, 16.44), 1) == "4.2–16.4"
+    assert span(Interval(-0.458, 0.142)) == "−0.458 … 0.142"
+    assert fixed(-0.01, 0) == "0"
+
+
+def test_each_language_has_its_own_marks() -> None:
+    with translation.override("id"):
+        assert (significant(2.456), significant(41_234)) == ("2,46", "41.200")
