@@ -28,6 +28,10 @@ from counting.models import (
 from counting.selectors.fields import FieldView
 from counting.services.assignments import Assigned
 
+FIELD_STATES = [
+    (state, state) for state in ("waiting", "predicting", "predicted", "failed", "counted")
+]
+
 
 class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
@@ -256,9 +260,7 @@ class FieldSerializer(serializers.Serializer[Any]):
     image = serializers.SerializerMethodField()
     thumbnail = serializers.SerializerMethodField()
     blind = serializers.BooleanField(source="field.blind")
-    state = serializers.ChoiceField(
-        choices=("waiting", "predicting", "predicted", "failed", "counted")
-    )
+    state = serializers.ChoiceField(choices=FIELD_STATES)
     error = serializers.CharField()
     prediction = PredictionSerializer(allow_null=True)
     prediction_hidden = serializers.BooleanField(source="hidden")

@@ -192,6 +192,15 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # Fields of one name with other choices each: what their sets are called in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "FieldState": "counting.api.serializers.FIELD_STATES",
+        "JobState": "counting.models.JobState",
+        "ModelState": "counting.models.ModelVersion.State",
+        "ReadingState": "counting.models.Reading.State",
+        "QueueReason": "counting.models.Reason",
+        "FlagReason": "counting.models.FlagReason",
+    },
 }
 
 # --- Celery --------------------------------------------------------------------------------------

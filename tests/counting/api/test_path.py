@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 
 from counting.models import AuditEntry, Field, ReferenceCount, Slide, Study
@@ -294,3 +295,7 @@ def test_the_openapi_document_names_every_address(bob: Client) -> None:
     text = answer.content.decode()
     for address in ("/fields/{field_id}/readings/", "/models/{model_id}/promote/", "/status/"):
         assert f"/api/v1{address}" in text
+
+
+def test_the_openapi_document_is_made_without_a_warning() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=io.StringIO())
