@@ -7,5 +7,5 @@ Where to read: stage 1 (cells told apart) `pretrain`, `crops`, `stage1`; stage 2
 counted) `train`, `augment`, `targets`, `base`; stage 3 (a study's counts) `finetune`, `tuning`,
 `replay`. Nets: `nets`, `backbones`. A picture's way to counts: `pictures`, `optics`, `predict`,
 `calibrate`, `peaks`. Judging: `metrics`, `evaluate`, `gate`; the ablation: `ablation`, `reproduce`,
-`results`, `plots`.
+`results`, `report`, `plots`.
 """

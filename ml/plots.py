@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -60,17 +61,37 @@ def bland_altman(path: Path, title: str, true: Doubles, told: Doubles) -> Drawn:
     )
 
 
-def learning(path: Path, curves: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> Drawn:
+@dataclass(frozen=True)
+class Curve:
+    """A condition's learning curves by seed; those of one `color` differ in where they begin."""
+
+    name: str
+    color: int
+    dashed: bool
+    seeds: Sequence[Mapping[str, Any]]
+
+
+def learning(path: Path, backbone: str, curves: Sequence[Curve]) -> Drawn:
     """Draw the red cells' error on training fields held out, over epochs; the mean of seeds."""
-    with _axes(path, "Learning curves", "epoch", "red cells off a field (MAE)") as axes:
-        for name, seeds in curves:
-            epochs = seeds[0]["epochs"]
-            same = [s for s in seeds if s["epochs"] == epochs]
-            values = np.mean([[mae["RBC"] for mae in s["mae"]] for s in same], axis=0)
-            axes.plot(epochs, values, label=name, linewidth=1.2, marker=".", markersize=4)
-        axes.set_yscale("log")
-        axes.legend(fontsize=6)
-    return path, "Learning curves: red cells' mean absolute error on held-out training fields"
+    title = f"Learning curves of {backbone}"
+    with _axes(path, title, "epoch", "red cells off a field (MAE)") as axes:
+        for curve in curves:
+            epochs = curve.seeds[0]["epochs"]
+            same = [seed for seed in curve.seeds if seed["epochs"] == epochs]
+            values = np.mean([[mae["RBC"] for mae in seed["mae"]] for seed in same], axis=0)
+            axes.plot(
+                epochs,
+                values,
+                label=curve.name,
+                color=f"C{curve.color}",
+                linestyle="--" if curve.dashed else "-",
+                linewidth=1.3,
+                marker=".",
+                markersize=4,
+            )
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=7)
+    return path, f"{title}: red cells' mean absolute error on held-out training fields"
 
 
 def label_noise(path: Path, ours: Doubles, old: Doubles) -> Drawn:

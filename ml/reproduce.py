@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ml import results
+from ml import report as reports
 from ml.ablation import (
     STARTS,
     Piece,
@@ -115,7 +115,7 @@ def reproduce(
         report(f"This will take about {duration(seconds / jobs)}. Killed, it goes on when called.")
     for group in (first, then):
         _run([job for job in group if not job.done], jobs, report, check)
-    file = results.write(place, imagenet=imagenet)
+    file = reports.write(place, imagenet=imagenet)
     report(f"Wrote {file}")
     return file
 

@@ -53,7 +53,7 @@ def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
     ):
         assert words in text
     if plots.able():
-        assert (tmp_path / "learning.svg").read_text().startswith("<?xml")
+        assert (tmp_path / "learning-hemanet.svg").read_text().startswith("<?xml")
     else:
         assert "Plots were left out: install matplotlib" in text
 
