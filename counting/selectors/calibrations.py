@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 # Red cells are not among them: ±4 % (CLIA's limit for red cells) would take some 2,400 cells.
 MAY_BE_CALIBRATED = ("WBC", "PLT")
-# As the College of American Pathologists' answer to "WBC estimate from smear" recommends; see
-# docs/statistics.md.
+# As published advice has it; see docs/statistics.md.
 WANTED_SAMPLES = 30
 
 

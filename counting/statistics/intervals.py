@@ -47,7 +47,7 @@ def poisson(count: float, confidence: float = CONFIDENCE) -> Interval:
 def binomial(part: int, whole: int, confidence: float = CONFIDENCE) -> Interval:
     """Return the exact limits of a share (Clopper & Pearson 1934).
 
-    For differential counts they are known as Rümke's limits (Rümke 1960, 1985).
+    Hematologists know them from Rümke's table for differential counts.
 
     Raises:
         ValueError: `part` is not within `whole`, or `whole` is 0.

