@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from counting.errors import Refused
+from counting.errors import Conflict, Refused
 from counting.models import Field, Prediction, Reading
 from counting.selectors import access
 from counting.selectors.fields import is_hidden, view_field, view_fields
@@ -25,13 +25,42 @@ from .serializers import (
     FieldCreatedSerializer,
     FieldSerializer,
     FieldUploadSerializer,
+    MarkSerializer,
     NextSerializer,
-    ReadingRequestSerializer,
     ReadingSerializer,
 )
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+class ReadingRequestSerializer(serializers.Serializer[Any]):
+    """Checked by the service, which words its own refusals; here for the OpenAPI document."""
+
+    counts = serializers.DictField(child=serializers.IntegerField(min_value=0))
+    marks = MarkSerializer(many=True, required=False)
+    method = serializers.CharField(required=False, default="typing")
+    submit = serializers.BooleanField(required=False, default=True)
+    seconds = serializers.IntegerField(required=False)
+    shown_prediction = serializers.IntegerField(
+        required=False, allow_null=True, help_text="id of the model version whose counts were shown"
+    )
+    version = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text=(
+            "the version of your own reading that this one is based on, 0 for none; "
+            "when yours is newer by now, the answer is 409 and nothing is overwritten"
+        ),
+    )
+    tab = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text="a name for this tab or script, which is never in conflict with itself",
+    )
+    reader = serializers.IntegerField(
+        required=False, help_text="your user id; 409 when you are signed in as somebody else"
+    )
 
 
 class VersionSerializer(serializers.Serializer[Any]):
@@ -119,6 +148,15 @@ class ReadingsView(APIView):
         data: Any = request.data
         if not isinstance(data, dict):
             raise Refused(_('Send an object like {"counts": {"RBC": 23}}.'), "counts")
+        if data.get("reader", user.pk) != user.pk:
+            raise Conflict(
+                _(
+                    "You are signed in as %(name)s now, and these counts are not theirs. Sign in "
+                    "again as the person who counted; nothing here is lost."
+                )
+                % {"name": user.get_username()},
+                "reader",
+            )
         submit = data.get("submit", True)
         if not isinstance(submit, bool):
             raise Refused(_("`submit` is true or false."), "submit")

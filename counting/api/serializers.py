@@ -300,32 +300,6 @@ class FieldCreatedSerializer(FieldSerializer):
     warning = serializers.CharField()
 
 
-class ReadingRequestSerializer(serializers.Serializer[Any]):
-    """Checked by the service, which words its own refusals; here for the OpenAPI document."""
-
-    counts = serializers.DictField(child=serializers.IntegerField(min_value=0))
-    marks = MarkSerializer(many=True, required=False)
-    method = serializers.CharField(required=False, default="typing")
-    submit = serializers.BooleanField(required=False, default=True)
-    seconds = serializers.IntegerField(required=False)
-    shown_prediction = serializers.IntegerField(
-        required=False, allow_null=True, help_text="id of the model version whose counts were shown"
-    )
-    version = serializers.IntegerField(
-        required=False,
-        min_value=0,
-        help_text=(
-            "the version of your own reading that this one is based on, 0 for none; "
-            "when yours is newer by now, the answer is 409 and nothing is overwritten"
-        ),
-    )
-    tab = serializers.CharField(
-        required=False,
-        max_length=40,
-        help_text="a name for this tab or script, which is never in conflict with itself",
-    )
-
-
 class NextSerializer(serializers.Serializer[Any]):
     field = serializers.IntegerField(source="field_id", allow_null=True)
     url = serializers.SerializerMethodField()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from counting.models import (
@@ -15,6 +16,7 @@ from counting.models import (
     Reading,
     ReferenceCount,
     Role,
+    Study,
 )
 from counting.selectors.review import agree, latest_readings
 
@@ -64,6 +66,18 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     if reference is not None:
         training.consider_after_commit(field.study)
     return reference
+
+
+def reconsider(*, study: Study, actor: User) -> None:
+    """Give their reference count to fields that have enough readings under the study's new rule.
+
+    What has a reference count keeps it: a new rule does not unsettle what was settled.
+    """
+    settled = ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True)
+    read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
+    open_fields = study.fields.filter(Exists(read)).exclude(Exists(settled))
+    for field in open_fields.select_related("study"):
+        update(field=field, actor=actor)
 
 
 def _wanted(field: Field) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from counting.errors import Conflict, Refused
 from counting.models import CellType, Invitation, Membership, Role, Study
 
-from . import audit, registry
+from . import audit, references, registry
 from .checks import check
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def create_study(*, name: str, actor: User, **options: Any) -> Study:
 def update_study(*, study: Study, actor: User, **changes: Any) -> Study:
     """Change settings of a study.
 
+    Fields that have enough readings under a new rule get their reference count.
+
     Raises:
         Refused: a setting is unknown or out of its range.
     """
@@ -88,6 +90,9 @@ def update_study(*, study: Study, actor: User, **changes: Any) -> Study:
             old=old,
             new=_settings(study),
         )
+    rule = ("readers_per_field", "agreement_tolerance")
+    if any(old[name] != getattr(study, name) for name in rule):
+        references.reconsider(study=study, actor=actor)
     return study
 
 

@@ -20,10 +20,12 @@ export class Saver {
    */
   constructor(userId, onState) {
     // A name for this tab, so that the server knows its saves from those of other tabs.
-    this.tab = Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join("");
+    this.reader = Number(userId);
+    const random = crypto.getRandomValues(new Uint32Array(3));
+    this.tab = Array.from(random, (part) => part.toString(36)).join("");
     this.kept = new Kept(userId, this.tab);
     this.onState = onState;
-    /** @type {Map<number, {version?: number, tab?: string}>} what each field's next save is based on */
+    /** What each field's next save is based on. @type {Map<number, {version?: number, tab?: string}>} */
     this.bases = new Map();
     /** @type {Map<number, Conflict>} fields that were saved elsewhere meanwhile */
     this.conflicts = new Map();
@@ -119,7 +121,7 @@ export class Saver {
       if (!reading.submit && change !== this.changes.get(fieldId)) return null;
       this.onState("saving", null);
       try {
-        const json = { ...reading, ...this.bases.get(fieldId) };
+        const json = { ...reading, ...this.bases.get(fieldId), reader: this.reader };
         const answer = await api(`fields/${fieldId}/readings/`, { method: "POST", json });
         this.bases.set(fieldId, { version: answer.version, tab: this.tab });
         if (change === this.changes.get(fieldId)) {
@@ -135,7 +137,9 @@ export class Saver {
           if (reading.submit) throw error;
           return null;
         }
-        if (!error.passing && error.status !== 401) {
+        // Signed out, or somebody else signed in: kept until the reader is back.
+        const away = error.status === 401 || error.code === "reader";
+        if (!error.passing && !away) {
           this.onState("refused", error);
           if (reading.submit) throw error;
           return null;
@@ -162,14 +166,15 @@ export class Saver {
   /**
    * Send what an earlier visit could not (a closed tab, a lost network), except for one field.
    * @param {number} exceptField
-   * @returns {Promise<number[]>} fields that were saved elsewhere meanwhile: the reader has to choose
+   * @returns {Promise<number[]>} fields that were saved elsewhere meanwhile: the reader must choose
    */
   async sendLeftovers(exceptField) {
     const undecided = [];
     for (const { key, fieldId, entry } of this.kept.all()) {
       if (fieldId === exceptField) continue;
       try {
-        await api(`fields/${fieldId}/readings/`, { method: "POST", json: entry });
+        const json = { ...entry, reader: this.reader };
+        await api(`fields/${fieldId}/readings/`, { method: "POST", json });
         this.kept.remove(key);
       } catch (error) {
         if (!(error instanceof ApiError)) continue;

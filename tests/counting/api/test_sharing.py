@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from counting.models import AuditEntry, Field, Lease, Slide, Study
+from counting.services import training
 from tests.counting.conftest import People, add_fields, count
 from tests.counting.doors import texts
 
@@ -210,6 +211,8 @@ def test_a_flagged_field_leaves_queue_totals_and_training(
         content_type=JSON,
     )
     assert next_of(alice, study) is None
+    learned = [row["id"] for row in training.labelled_set(study).fields]
+    assert learned == [str(fields[1].pk)]
 
     assert bob.delete(f"{address}flag/").status_code == 403
     assert rita.delete(f"{address}flag/").status_code == 204

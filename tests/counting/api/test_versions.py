@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from counting.models import Field, Reading
+from tests.counting.conftest import People
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +71,16 @@ def test_without_a_version_nothing_is_compared(bob: Client, field: Field) -> Non
     for number in (1, 2, 3):
         assert save(bob, field, number).status_code == 201
     assert kept(field) == [("draft", 3)]
+
+
+def test_counts_of_one_person_are_not_saved_as_another_s(
+    bob: Client, field: Field, people: People
+) -> None:
+    """Somebody else signed in at the same computer while a tab with counts was open."""
+    told = save(bob, field, 3, reader=people.rita.pk)
+    assert (told.status_code, told.json()["code"]) == (409, "reader")
+    assert not Reading.objects.exists()
+    assert save(bob, field, 3, reader=people.bob.pk).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from counting.models import Field, ReferenceCount, Study
+from counting.services import studies
 from tests.counting.conftest import People, count
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,27 @@ def test_two_readers_who_differ_wait_for_a_ruling(field: Field, people: People) 
     # Alice is an admin, which includes reviewing; her reading settles it.
     count(field, people.alice, RBC=28)
     assert current(field) == ("ruling", {"RBC": 28})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_new_rule_settles_what_waits_and_unsettles_nothing(
+    field: Field, people: People, study: Study
+) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=30)
+    studies.update_study(study=study, actor=people.alice, agreement_tolerance=0.5)
+    assert current(field) == ("consensus", {"RBC": 25})
+    studies.update_study(study=study, actor=people.alice, agreement_tolerance=0.1)
+    assert current(field) == ("consensus", {"RBC": 25})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_with_one_reader_again_a_first_reading_is_enough(
+    field: Field, people: People, study: Study
+) -> None:
+    count(field, people.bob, RBC=20)
+    studies.update_study(study=study, actor=people.alice, readers_per_field=1)
+    assert current(field) == ("single", {"RBC": 20})
 
 
 @pytest.mark.usefixtures("two_readers")
