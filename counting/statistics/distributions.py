@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from statistics import NormalDist
 
 # Enough halvings that a double can be told no further.
@@ -47,6 +48,7 @@ def fisher_quantile(p: float, above: float, below: float) -> float:
     return below * (1 - share) / (above * share)
 
 
+@lru_cache(maxsize=1024)
 def student_quantile(p: float, freedom: float) -> float:
     """Return Student's t value at `p` for `freedom` degrees of freedom."""
     if p == 0.5:

@@ -6,11 +6,14 @@ import csv
 import io
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from counting.models import AuditEntry, Field, Membership, Prediction, Role, Slide, Study
 from counting.services import readings, registry, slides
@@ -97,6 +100,23 @@ def test_the_champion_is_compared_with_the_reference(
     assert sum(group["n"] for group in found["ranges"]) == 12
     assert found["slides"][0]["mean"] == pytest.approx(0.5)
     assert len(found["points"]) == 12
+
+
+def test_the_number_of_queries_does_not_grow_with_the_fields(
+    bob: Client,
+    address: str,
+    counted: list[Field],
+    slide: Slide,
+    people: People,
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]],
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        get(bob, address)
+    for field in make_fields(slide, people.bob, 5):
+        predict(field, 20)
+        count(field, people.bob, RBC=24)
+    with django_assert_max_num_queries(len(few)):
+        get(bob, address)
 
 
 def test_differences_are_told_slide_by_slide(
