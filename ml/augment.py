@@ -7,6 +7,7 @@ when enough of its box does. Stain, lamp, blur and JPEG change the light only.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from ml.config import InputConfig
+from ml.config import SCALE_CLOSE, InputConfig
 from ml.data import Field
 from ml.optics import Floats, background, density
 
@@ -36,7 +37,8 @@ class Zoom:
     within `counted` train the counts, the others train the scale. A share `whole` is shrunk to
     show the field with all its borders: annotators treat cells there as no crop can imitate.
     `upright`: only turns with which the field fits its canvas best, so that it need not shrink.
-    A share `calm` keeps the field's own light.
+    A share `calm` keeps the field's own light, a share `guessed` has the scale at which the counter
+    first looks at a picture, where it would stay there.
     """
 
     near: float = 0.22
@@ -46,11 +48,14 @@ class Zoom:
     counted: tuple[float, float] = (-0.9, 0.8)
     upright: bool = False
     calm: float = 0.0
+    guessed: float = 0.0
 
 
-# The last part of a training shows fields nearly as they will come: whole, at the net's scale and
-# often in their own light. Else the scale of whole fields tells the net which camera it sees.
-SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.5)
+# The last part of a training shows fields nearly as they will come: whole, mostly at the scale that
+# the counter takes, and often in their own light.
+SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.5, guessed=0.7)
+# Spread (log2) about the guessed scale.
+GUESSED_SPREAD = 0.04
 
 
 @dataclass(frozen=True)
@@ -231,8 +236,12 @@ class Augmenter:
         fitted = float(np.log2(fit * loaded.cell_px / self.config.cell_px))
         if self.config.frame:
             return fitted
+        guess = self.config.guess * math.sqrt(loaded.image.width * loaded.image.height)
+        off = math.log2(loaded.cell_px / guess)
         if rng.random() < zoom.wide_share:
             scale = float(rng.uniform(*zoom.wide))
+        elif abs(off) <= SCALE_CLOSE and rng.random() < zoom.guessed:
+            scale = float(rng.normal(off, GUESSED_SPREAD))
         else:
             scale = float(np.clip(rng.normal(0.0, zoom.near), *zoom.wide))
         uncropped = not (loaded.marked | ~loaded.known).all()

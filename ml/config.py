@@ -8,6 +8,8 @@ from typing import Any
 FORMAT = 1
 # Width of a normal red cell on a stained, dried smear in micrometers (6 to 8).
 RED_CELL_MICRONS = 7.5
+# A picture is looked at again, at the scale just found, when that is off by more than this (log2).
+SCALE_CLOSE = 0.2
 
 
 # batch: by the statistics of the batch; frozen: by those the backbone came with, which other

@@ -50,7 +50,7 @@ class Settings:
     rate: float = 2e-3
     weight_decay: float = 1e-3
     mosaic: float = 0.2
-    settle: float = 0.35
+    settle: float = 0.5
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
