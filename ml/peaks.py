@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 # Standard deviation in map pixels of what one cell leaves on the map (`ml.targets.SIGMA`, a bit
-# more for what the net adds), and how far out it is taken away.
+# more for what the net adds).
 SIGMA = 0.9
-REACH = 3
 
 
 def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
@@ -30,13 +29,15 @@ def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
         # Weak maxima may be the flank of a strong one: they wait until that is taken away.
         strong = peaks[order[strength[order] >= 0.5 * strength[order[0]]]]
         taken = np.zeros(np.add(rest.shape, 2), dtype=bool)
+        chosen = []
         for row, column in strong.tolist():
             # A cell between two map pixels makes both a maximum: it is taken once.
-            if len(found) < number and not taken[row + 1, column + 1]:
+            if not taken[row + 1, column + 1]:
                 taken[row : row + 3, column : column + 3] = True
-                x, y = _center(rest, row, column)
-                found.append((x, y))
-                _take_away(rest, x, y)
+                chosen.append((row, column))
+        points = _centers(rest, np.array(chosen[: number - len(found)]))
+        found += [(x, y) for x, y in points.tolist()]
+        rest = np.maximum(rest - _left_by(points, *rest.shape), 0.0)
     # An empty map has no maxima left; what is missing is put in its middle, for a person to move.
     height, width = count_map.shape
     found += [(width / 2, height / 2)] * (number - len(found))
@@ -73,25 +74,25 @@ def _maxima(values: Floats) -> NDArray[np.intp]:
     return np.argwhere((values >= top) & (values > 1e-4))
 
 
-def _center(values: Floats, row: int, column: int) -> tuple[float, float]:
-    top, left = max(0, row - 1), max(0, column - 1)
-    part = values[top : row + 2, left : column + 2]
-    total = float(part.sum())
-    if total <= 0:
-        return column + 0.5, row + 0.5
-    rows, columns = np.indices(part.shape)
-    y = float((rows * part).sum()) / total + top + 0.5
-    x = float((columns * part).sum()) / total + left + 0.5
-    return x, y
+def _centers(values: Floats, places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return [n, 2], x and y in map pixels: the center of what lies about each (row, column)."""
+    wide = np.pad(values.astype(np.float64), 1)
+    steps = np.arange(3)
+    rows, columns = places[:, :1] + steps, places[:, 1:] + steps
+    near = wide[rows[:, :, None], columns[:, None, :]]
+    across, down = near.sum(axis=1), near.sum(axis=2)
+    total = near.sum(axis=(1, 2))[:, None]
+    # `wide` begins one pixel before the map, and a pixel's middle lies half a pixel inside it.
+    x = (across * (columns - 0.5)).sum(axis=1, keepdims=True) / total
+    y = (down * (rows - 0.5)).sum(axis=1, keepdims=True) / total
+    return np.hstack([x, y])
 
 
-def _take_away(values: Floats, x: float, y: float) -> None:
-    """Subtract one cell (a Gaussian of sum 1) at x, y, in place; nothing goes below 0."""
-    height, width = values.shape
-    top, bottom = max(0, int(y) - REACH), min(height, int(y) + REACH + 1)
-    left, right = max(0, int(x) - REACH), min(width, int(x) + REACH + 1)
-    down = np.exp(-0.5 * ((np.arange(top, bottom) + 0.5 - y) / SIGMA) ** 2)
-    across = np.exp(-0.5 * ((np.arange(left, right) + 0.5 - x) / SIGMA) ** 2)
-    kernel = np.outer(down, across)
-    part = values[top:bottom, left:right]
-    np.maximum(part - (kernel / kernel.sum()).astype(np.float32), 0.0, out=part)
+def _left_by(points: NDArray[np.float64], height: int, width: int) -> Floats:
+    """Return what one cell at each point leaves on a map: Gaussians that sum to 1 inside it."""
+    down, across = (
+        np.exp(-0.5 * ((np.arange(length) + 0.5 - centers[:, None]) / SIGMA) ** 2)
+        for length, centers in ((height, points[:, 1]), (width, points[:, 0]))
+    )
+    sums = down.sum(axis=1, keepdims=True) * across.sum(axis=1, keepdims=True)
+    return np.asarray((down / sums).T @ across, dtype=np.float32)
