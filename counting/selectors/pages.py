@@ -12,6 +12,7 @@ from counting.models import (
     ROLE_RANK,
     CellType,
     Field,
+    Flag,
     JobState,
     Membership,
     ModelVersion,
@@ -113,6 +114,11 @@ def total_rows(study: Study) -> list[tuple[CellType, int]]:
     """Return each cell type with the sum of its reference counts."""
     sums = totals(study)
     return [(row, sums[row.code]) for row in study.cell_types.all()]
+
+
+def flagged(study: Study) -> int:
+    """Return how many fields of the study are flagged as unreadable."""
+    return Flag.objects.filter(field__study=study, lifted_at__isnull=True).count()
 
 
 def fields_of(slide: Slide) -> QuerySet[Field]:

@@ -35,12 +35,15 @@ def overview(request: HttpRequest, study_id: int) -> HttpResponse:
     study = access.get_study_for(signed_in(request), study_id)
     slides = list(slides_with_progress(study))
     fields = sum(getattr(slide, "field_count", 0) for slide in slides)
+    flagged = pages.flagged(study)
     context = frame(
         request,
         study,
         "slides",
         slides=slides,
         fields=fields,
+        readable=fields - flagged,
+        flagged=flagged,
         counted=sum(getattr(slide, "counted_count", 0) for slide in slides),
         remaining=pages.remaining(study, signed_in(request)) if fields else 0,
         totals=pages.total_rows(study),

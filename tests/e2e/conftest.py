@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.scripts import Script
+from tests.stack import Prepared, Stack
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +36,24 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def web(prepared: Prepared) -> Iterator[Stack]:
+    """The web server alone: a field can be counted without its prediction."""
+    stack = prepared.copy()
+    try:
+        stack.manage("setup_lab")
+        stack.start("web")
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture(scope="module")
+def script(web: Stack) -> Script:
+    """The administrator's script on that server, with a study of its own."""
+    return Script.sign_in(web)
 
 
 @pytest.fixture

@@ -4,34 +4,18 @@ made in silence."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.counting.pictures import smear_file
 from tests.e2e.test_path import sign_in
 from tests.scripts import Script
-from tests.stack import Prepared, Stack
+from tests.stack import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
-
-
-@pytest.fixture(scope="module")
-def web(prepared: Prepared) -> Iterator[Stack]:
-    """The web server alone: a field can be counted without its prediction."""
-    stack = prepared.copy()
-    try:
-        stack.manage("setup_lab")
-        stack.start("web")
-        yield stack
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def script(web: Stack) -> Script:
-    return Script.sign_in(web)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +186,21 @@ def test_an_expired_session_keeps_the_counts_until_signed_in_again(
     page.bring_to_front()
     is_saved(page)
     assert draft_of(script, field) == 5
+
+
+def test_nothing_can_be_typed_before_the_draft_is_there(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    script.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": 4}, "submit": False})
+    held: list[Route] = []
+    page.route(f"**/api/v1/fields/{field}/", lambda route: held.append(route))
+    page.goto(f"{web.url}/fields/{field}/")
+    takes_focus = "box => { box.focus(); return document.activeElement === box; }"
+    assert not red(page).evaluate(takes_focus)
+    wait_until(lambda: page.evaluate("1") and held, 10, "the field to be asked for")
+    held[0].continue_()
+    expect(red(page)).to_have_value("4")
+    assert red(page).evaluate(takes_focus)
 
 
 def test_a_flagged_field_leaves_the_screen_and_says_why(

@@ -122,6 +122,8 @@ export class Screen {
     this.showPrediction(field);
     this.changed({ quiet: true });
     if (kept) this.keepDraft();
+    // Until here a typed number would have been lost to the draft that came after it.
+    one(".tallies").inert = false;
   }
 
   /** @param {number} remaining */

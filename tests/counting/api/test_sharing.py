@@ -211,6 +211,9 @@ def test_a_flagged_field_leaves_queue_totals_and_training(
         content_type=JSON,
     )
     assert next_of(alice, study) is None
+    overview = alice.get(f"/studies/{study.pk}/").content.decode()
+    assert "of 1 field counted" in overview
+    assert "2 fields are flagged as unreadable" in overview
     learned = [row["id"] for row in training.labelled_set(study).fields]
     assert learned == [str(fields[1].pk)]
 

@@ -1,0 +1,71 @@
+"""The reviewer rules with one key, or counts again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.counting.pictures import smear_file
+from tests.e2e.test_path import sign_in
+from tests.scripts import Script
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+# Makes two readers of a study and prints their tokens.
+MAKE_READERS = """
+import json
+from django.contrib.auth.models import User
+from counting.models import Membership
+from counting.services.tokens import create_token
+users = [User.objects.create_user(name) for name in ("bob", "rita")]
+for user in users:
+    Membership.objects.create(study_id={study}, user=user, role="reader")
+print(json.dumps([create_token(user=user) for user in users]))
+"""
+
+
+def test_one_key_rules_and_another_counts_again(
+    web: Stack, script: Script, new_page: Callable[..., Page]
+) -> None:
+    body = {"name": "Two readers", "readers_per_field": 2}
+    script.study = script.post("/api/v1/studies/", body)["id"]
+    slide = script.new_slide("S1")
+    tokens = json.loads(
+        web.manage("shell", "-c", MAKE_READERS.format(study=script.study)).splitlines()[-1]
+    )
+    fields = [script.upload(slide, smear_file(seed), f"{seed}.png") for seed in range(3)]
+    for token, red in zip(tokens, (8, 20), strict=True):
+        for field in fields:
+            Script(web, token).post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": red}})
+
+    def reference(field: int) -> dict[str, int] | None:
+        counts: dict[str, int] | None = script.get(f"/api/v1/fields/{field}/")["reference"]
+        return counts
+
+    page = new_page()
+    sign_in(page, web)
+    page.goto(f"{web.url}/studies/{script.study}/review/")
+    expect(page.get_by_role("heading", name="S1 / 0.png")).to_be_visible()
+    page.keyboard.press("l")
+    expect(page.get_by_role("heading", name="S1 / 1.png")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_role("status")).to_contain_text("1.png has its count now")
+    assert [reference(field) for field in fields] == [None, {"RBC": 20}, None]
+
+    expect(page.get_by_role("heading", name="S1 / 0.png")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.get_by_role("heading", name="S1 / 2.png")).to_be_visible()
+    assert reference(fields[0]) == {"RBC": 8}
+
+    page.keyboard.press("3")
+    expect(page).to_have_url(re.compile(f"/fields/{fields[2]}/"))
+    expect(page.locator("[data-saved]")).to_have_text("Nothing to save yet")
+    page.locator("[data-type=RBC] [data-number]").fill("14")
+    page.keyboard.press("Enter")
+    expect(page).not_to_have_url(re.compile("/fields/"))
+    assert reference(fields[2]) == {"RBC": 14, "WBC": 0, "PLT": 0}
