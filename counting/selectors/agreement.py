@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from counting.errors import Refused
-from counting.models import CellType, ModelVersion, Study
+from counting.models import CellType, ModelVersion, Prediction, Study
 from counting.statistics.bland_altman import Agreement, bland_altman
 from counting.statistics.intervals import Estimate, difference_of_means, mean
 from counting.statistics.passing_bablok import Line, passing_bablok
@@ -255,7 +255,7 @@ def _anchoring(counts: StudyCounts, model: Method | None) -> Anchoring | None:
     if model is None:
         return None
     predicted = counts.predictions.get(model.id, {})
-    versions = dict(_shown_versions(counts))
+    versions = _shown_versions(counts)
     assisted: list[float] = []
     blind: list[float] = []
     for by_field in counts.readings.values():
@@ -284,8 +284,7 @@ def _anchoring(counts: StudyCounts, model: Method | None) -> Anchoring | None:
     )
 
 
-def _shown_versions(counts: StudyCounts) -> list[tuple[int | None, int]]:
-    from counting.models import Prediction
-
+def _shown_versions(counts: StudyCounts) -> dict[int | None, int]:
+    """Return the model version of each prediction."""
     rows = Prediction.objects.filter(field__study=counts.study)
-    return list(rows.values_list("pk", "model_version_id"))
+    return dict(rows.values_list("pk", "model_version_id"))

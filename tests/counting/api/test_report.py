@@ -241,6 +241,7 @@ def test_every_copy_says_the_same_and_is_audited(
     assert pdf["Content-Type"] == "application/pdf"
     assert pdf["Content-Disposition"] == 'attachment; filename="report-s1.pdf"'
     assert pdf.content.startswith(b"%PDF-")
+    assert NOTICE.encode() in pdf.content
     trail = AuditEntry.objects.filter(action__startswith="report.").values_list("action", "new")
     assert list(trail) == [
         ("report.csv.export", {"precision": "20"}),
