@@ -1,4 +1,4 @@
-"""`python -m ml`: predict, evaluate, pretrain, train, finetune, reproduce.
+"""`python -m ml`: predict, evaluate, pretrain, train, finetune, reproduce, bench.
 
 Parses only; torch is imported when needed.
 
@@ -98,7 +98,18 @@ def parser() -> argparse.ArgumentParser:
     finetune.add_argument("--out", type=Path, required=True, metavar="DIR")
     finetune.add_argument("--epochs", type=_positive, default=None)
     finetune.add_argument("--seed", type=int, default=0)
+
+    bench = add("bench", "Measure how fast a bundle counts here")
+    _add_bench(bench)
+    add_bundle(bench)
     return main
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--images", type=Path, default=None, metavar="DIR", help="JPEG files to use")
+    bench.add_argument("--fields", type=_positive, default=16, help="fields to draw otherwise")
+    bench.add_argument("--seconds", type=float, default=1.0, help="for each rate, at least")
+    bench.add_argument("--json", action="store_true", help="write JSON")
 
 
 def _add_net(command: argparse.ArgumentParser) -> None:
@@ -134,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "train": _train,
         "finetune": _finetune,
         "reproduce": _reproduce,
+        "bench": _bench,
     }
     try:
         return run[options.command](options)
@@ -319,6 +331,22 @@ def _finetune(options: argparse.Namespace) -> int:
     except (BadBundle, BadData, ValueError) as error:
         reporter.emit("error", message=str(error))
         raise
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from ml.bench import bench, table
+
+    if not options.seconds >= 0:
+        raise BadData("--seconds must be 0 or more.")
+    told = bench(
+        options.bundle,
+        threads=[options.threads] if options.threads else (1, 2),
+        images=options.images,
+        fields=options.fields,
+        seconds=options.seconds,
+    )
+    print(json.dumps(told, indent=2) if options.json else table(told))
     return 0
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import torch
 
 
@@ -17,3 +20,13 @@ def half() -> torch.autocast:
     """
     able = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=able)
+
+
+def name() -> str:
+    """Return what the processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
