@@ -70,12 +70,12 @@ urlpatterns = [
     path("slides/", slides.SlidesView.as_view(), name="api-slides"),
     path("slides/<int:slide_id>/", slides.SlideView.as_view(), name="api-slide"),
     path("slides/<int:slide_id>/report/", report.SlideReportView.as_view(), name="api-report"),
+    path("slides/<int:slide_id>/so-far/", slides.SoFarView.as_view(), name="api-so-far"),
     path("slides/<int:slide_id>/imports/", slides.ImportsView.as_view(), name="api-imports"),
     path("imports/<int:import_id>/", slides.ImportView.as_view(), name="api-import"),
     path(
         "imports/<int:import_id>/cancel/",
         slides.ImportCancelView.as_view(),
-    path("slides/<int:slide_id>/so-far/", slides.SoFarView.as_view(), name="api-so-far"),
         name="api-import-cancel",
     ),
     path("fields/", fields.FieldsView.as_view(), name="api-fields"),
