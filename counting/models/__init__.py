@@ -3,7 +3,7 @@ from .calibration import Calibration, CalibrationSample
 from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
 from .registry import ModelVersion
 from .review import Comment, Flag, FlagReason, Lease, Reason, Ruling
-from .slide import Field, FieldChoice, Prediction, Reading, ReferenceCount, Slide
+from .slide import CountMap, Field, FieldChoice, Prediction, Reading, ReferenceCount, Slide
 from .study import (
     ROLE_RANK,
     CellType,
@@ -25,6 +25,7 @@ __all__ = [
     "CalibrationSample",
     "CellType",
     "Comment",
+    "CountMap",
     "CountingRule",
     "Field",
     "FieldChoice",

@@ -111,6 +111,23 @@ class Prediction(models.Model):
         return f"{self.field} by {self.model_version}"
 
 
+class CountMap(models.Model):
+    """Where a prediction's model saw cells: a small gray picture (see services/count_maps.py).
+
+    In a table of its own, so that lists of predictions do not carry it along. A point of the
+    picture is `step` pixels of the field wide and high.
+    """
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="count_map"
+    )
+    png = models.BinaryField()
+    step = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"count map of {self.prediction_id}"
+
+
 class Reading(models.Model):
     """One reader's counts of one field. A submitted revision is never overwritten."""
 

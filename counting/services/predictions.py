@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from counting.models import (
+    CountMap,
     Field,
     JobState,
     ModelVersion,
@@ -173,7 +174,7 @@ def _write(job: PredictionJob, result: FieldPrediction) -> bool:
     if not jobs.succeed(job):
         return False
     plain = result.to_dict()
-    Prediction.objects.get_or_create(
+    prediction, made = Prediction.objects.get_or_create(
         field_id=job.field_id,
         model_version_id=job.model_version_id,
         defaults={
@@ -183,6 +184,12 @@ def _write(job: PredictionJob, result: FieldPrediction) -> bool:
             "novel": plain["novel"],
         },
     )
+    if made:
+        # Here, since it brings numpy, which the web process does without.
+        from . import count_maps
+
+        png, joined = count_maps.to_png(result.count_map, list(result.counts))
+        CountMap.objects.create(prediction=prediction, png=png, step=result.map_step * joined)
     return True
 
 

@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from counting.models import CountingRule, Field, FlagReason
+from counting.models import CountingRule, CountMap, Field, FlagReason
 from counting.selectors import access, pages
+from counting.selectors.fields import view_field
 
 from .common import signed_in
 
@@ -51,6 +52,27 @@ def thumbnail(request: HttpRequest, field_id: int) -> FileResponse:
     """Send the small copy."""
     row = access.get_field_for(signed_in(request), field_id)
     return _send(row, row.thumbnail)
+
+
+@login_required
+@require_safe
+def count_map(request: HttpRequest, field_id: int) -> HttpResponse:
+    """Send where the model saw cells: maps of the types, sorted by code, one below the other.
+
+    Like the prediction itself it is not there for a blind field before the reader has submitted.
+    """
+    user = signed_in(request)
+    prediction = view_field(access.get_field_for(user, field_id), user).prediction
+    row = CountMap.objects.filter(prediction=prediction).first() if prediction else None
+    if row is None:
+        raise Http404
+    response = HttpResponse(bytes(row.png), content_type="image/png")
+    # Pixels of the field that one point of the map is wide and high.
+    response["X-Map-Step"] = f"{row.step:.4f}"
+    patch_cache_control(response, private=True, no_cache=True)
+    patch_vary_headers(response, ["Cookie"])
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
 
 
 def _send(row: Field, file: FieldFile) -> FileResponse:
