@@ -1,7 +1,8 @@
 """How fast a bundle counts on this computer, and how much of the processor it uses.
 
 Rates are those of the fastest of several rounds: what else runs on a computer can only slow a
-round down. The 95th percentile is over all rounds, the slow ones too.
+round down. The 95th percentile is over all rounds, the slow ones too. With one thread, processor
+time is taken, which is what a clock on the wall shows when nothing else runs.
 """
 
 from __future__ import annotations
@@ -146,15 +147,15 @@ def _with_threads(
     model, whole, single = {}, {}, []
     for batch in BATCHES:
         part = inputs[:batch].contiguous(memory_format=torch.channels_last)
-        model[batch] = batch / min(_rounds(partial(_run, predictor, part), seconds))
+        model[batch] = batch / min(rounds(partial(_run, predictor, part), seconds))
         groups = [paths[i : i + batch] for i in range(0, len(paths), batch)]
         groups = [group for group in groups if len(group) == batch] or [paths]
         times = [
-            _rounds(partial(predictor.predict, group), seconds / len(groups)) for group in groups
+            rounds(partial(predictor.predict, group), seconds / len(groups)) for group in groups
         ]
         whole[batch] = sum(map(len, groups)) / sum(map(min, times))
         if batch == 1:
-            single = [value for rounds in times for value in rounds]
+            single = [value for one in times for value in one]
     return {
         "peak_gflops": peak / 1e9,
         "model": _told(model),
@@ -177,17 +178,21 @@ def _run(predictor: Predictor, part: torch.Tensor) -> None:
 def _peak(seconds: float) -> float:
     """Return the floating-point operations per second of a large matrix product (float32)."""
     a, b = torch.ones(2, MATRIX, MATRIX)
-    return float(2 * MATRIX**3 / min(_rounds(lambda: a @ b, seconds)))
+    return float(2 * MATRIX**3 / min(rounds(lambda: a @ b, seconds)))
 
 
-def _rounds(work: Callable[[], object], seconds: float) -> list[float]:
-    """Return the seconds each of several rounds took, after one to warm up."""
+def rounds(work: Callable[[], object], seconds: float) -> list[float]:
+    """Return the seconds each of several rounds took, after one to warm up: `LEAST_ROUNDS` at
+    least, and as many as fill `seconds`.
+    """
+    # One thread's own time is what it takes alone on the computer, whoever else is there.
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     work()
     times: list[float] = []
     while len(times) < LEAST_ROUNDS or sum(times) < seconds:
-        began = time.perf_counter()
+        began = clock()
         work()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return times
 
 
