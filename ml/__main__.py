@@ -274,7 +274,8 @@ def _shown(options: argparse.Namespace, threads: int) -> str:
     words += ["--epochs", str(options.epochs), "--seed", str(options.seed)]
     words += ["--threads", str(threads)]
     plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
-    told = "backbone", "head", "norm", "weights", "cell_px", "supervision", "limit_fields"
+    told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
+    told += ["limit_fields"]
     for name in told:
         if getattr(options, name) != getattr(plain, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
