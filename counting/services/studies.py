@@ -30,8 +30,8 @@ FIRST_CELL_TYPES = (
     {"code": "WBC", "name": "White cells", "color": "#0072b2", "key": "w"},
     {"code": "PLT", "name": "Platelets", "color": "#cc79a7", "key": "p"},
 )
-# Keys with a meaning of their own on the counting screen.
-RESERVED_KEYS = frozenset("abmn0")
+# Keys with a meaning of their own on the counting screen (static/js/counting/keys.js).
+RESERVED_KEYS = frozenset("abcghmnv0")
 SETTINGS = (
     "name",
     "counting_rule",

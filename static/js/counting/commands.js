@@ -38,6 +38,7 @@ function shared(screen) {
     previous: () => screen.previous(),
     undo: () => !screen.busy && screen.tally.undo(),
     redo: () => !screen.busy && screen.tally.redo(),
+    confirm: () => screen.confirm(),
     marks: () => screen.toggleMarks(),
     help: () => toggleHelp(),
     "zoom-in": () => screen.picture.zoom(ZOOM),
@@ -77,6 +78,7 @@ function keysOf(screen, code) {
  */
 function press(screen, more, event) {
   const target = event.target;
+  if (isOwn(target, event.key)) return;
   const typing = isTyping(target);
   const meant = meaning(event, {
     keys: screen.keys,
@@ -87,6 +89,7 @@ function press(screen, more, event) {
   if (!meant) return;
   if (meant.name === "escape") {
     screen.stopAsking();
+    screen.onEscape();
     if (typing) /** @type {HTMLElement} */ (target).blur();
     return; // an open dialog closes by itself
   }
@@ -96,6 +99,17 @@ function press(screen, more, event) {
     /** @type {HTMLElement} */ (target).blur();
   }
   ({ ...keysOf(screen, meant.code ?? screen.active), ...more })[meant.name]?.();
+}
+
+/**
+ * Whether sliders, choices and lists of the page answer to this key themselves.
+ * @param {EventTarget | null} target @param {string} key @returns {boolean}
+ */
+function isOwn(target, key) {
+  const list = target instanceof HTMLSelectElement;
+  const input = target instanceof HTMLInputElement && /^(range|radio|checkbox)$/.test(target.type);
+  if (list && key === "Enter") return true;
+  return (list || input) && (key === " " || /^(Arrow|Page|Home|End)/.test(key));
 }
 
 /** @returns {HTMLDialogElement} */

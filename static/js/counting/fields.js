@@ -8,6 +8,7 @@
  *     marks: import("./tally.js").Mark[], method: string, seconds: number, version: number} | null,
  *   why: string, comments: number,
  *   flag: {words: string, note: string, flagged_by: string} | null}} Field
+ * @typedef {{code: string, microns_per_pixel: number | null}} Slide
  */
 import { api } from "../lib/api.js";
 
@@ -21,8 +22,8 @@ export class Fields {
     this.studyId = studyId;
     /** @type {Map<number, Promise<Field>>} */
     this.ahead = new Map();
-    /** @type {Map<number, Promise<string>>} */
-    this.slideCodes = new Map();
+    /** @type {Map<number, Promise<Slide>>} */
+    this.slides = new Map();
   }
 
   /** @param {number} id @returns {Promise<Field>} */
@@ -44,15 +45,15 @@ export class Fields {
     return api(`fields/${id}/`);
   }
 
-  /** @param {number} slideId @returns {Promise<string>} */
-  slideCode(slideId) {
-    let code = this.slideCodes.get(slideId);
-    if (!code) {
-      code = api(`slides/${slideId}/`).then((slide) => slide.code);
-      code.catch(() => this.slideCodes.delete(slideId));
-      this.slideCodes.set(slideId, code);
+  /** @param {number} id @returns {Promise<Slide>} */
+  slide(id) {
+    let slide = this.slides.get(id);
+    if (!slide) {
+      slide = api(`slides/${id}/`);
+      slide.catch(() => this.slides.delete(id));
+      this.slides.set(id, slide);
     }
-    return code;
+    return slide;
   }
 
   /**

@@ -22,8 +22,10 @@ export function meaning(event, { keys, typing, dialog, button }) {
     if (/^\d$/.test(key) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
     if (key === "ArrowLeft" || key === "ArrowRight") return null;
   }
-  // A focused button answers to Enter itself only when the reader went there with Tab.
-  if (key === "Enter") return button ? null : { name: "submit" };
+  // A focused button answers to Enter and Space itself only when the reader went there with Tab.
+  if (key === "Enter" || key === " ") {
+    return button ? null : { name: key === " " ? "confirm" : "submit" };
+  }
   const code = keys.get(key) ?? keys.get(digitOf(event));
   if (code) return { name: event.shiftKey ? "subtract" : "add", code };
   return NAMED[key] ? { name: NAMED[key] } : null;
@@ -34,7 +36,10 @@ function digitOf(event) {
   return event.shiftKey && /^Digit\d$/.test(event.code) ? event.code.slice(5) : "";
 }
 
-/** @type {Record<string, string>} */
+/**
+ * Letters and digits here are reserved: counting/services/studies.py keeps cell types off them.
+ * @type {Record<string, string>}
+ */
 const NAMED = {
   "-": "subtract",
   "+": "add",
@@ -42,9 +47,15 @@ const NAMED = {
   a: "accept",
   b: "previous",
   Backspace: "previous",
+  c: "channel",
+  g: "grid",
+  h: "heat",
   m: "marks",
   n: "number",
+  v: "view",
   0: "zero",
+  ".": "edges",
+  ";": "reset-view",
   "?": "help",
   "!": "flag",
   PageUp: "zoom-in",

@@ -1,20 +1,53 @@
 /** The counting page. */
 import { one } from "../lib/dom.js";
+import { Bell } from "./bell.js";
 import { listen } from "./commands.js";
 import { Conflict } from "./conflict.js";
 import { Flags } from "./flag.js";
+import { HeatMap } from "./heat.js";
 import { Screen } from "./screen.js";
+import { SoFar } from "./sofar.js";
+import { Stop } from "./stop.js";
+import { View } from "./view.js";
 
 const root = one("#counting");
 const screen = new Screen(root);
 const conflict = new Conflict(screen);
 const flags = new Flags(screen);
+const bell = new Bell();
+const soFar = new SoFar(screen);
+const heat = new HeatMap(screen);
+const view = new View(screen, heat);
+const stop = new Stop(screen, soFar, bell);
 screen.onConflict = () => conflict.show();
 screen.onField = () => {
   conflict.show();
   flags.show();
+  soFar.begin();
+  stop.begin();
+  view.begin();
 };
-listen(screen, { flag: () => flags.open() });
+screen.onChange = () => {
+  soFar.show();
+  stop.changed();
+  heat.show();
+};
+soFar.onBase = () => stop.begin();
+screen.mayAdd = () => stop.mayAdd();
+screen.onCount = (by) => !stop.reached && bell.tick(by);
+screen.onEscape = () => {
+  stop.goOn();
+  view.close();
+};
+listen(screen, {
+  flag: () => flags.open(),
+  view: () => view.toggle(),
+  grid: () => view.flip("grid"),
+  edges: () => view.flip("edges"),
+  heat: () => view.flip("heat"),
+  channel: () => view.nextChannel(),
+  "reset-view": () => view.reset(),
+});
 const first = Number(root.dataset.field);
 screen
   .show(first, "stay")

@@ -46,12 +46,15 @@ export class Picture {
     this.suggested = [];
     /** @type {Set<string>} types whose marks do not add up to the number */
     this.faded = new Set();
+    /** @type {import("./overlays.js").Layer[]} what lies under the marks, lowest first */
+    this.layers = [];
     this.visible = true;
     this.width = 1;
     this.height = 1;
     /** @type {{index: number, x: number, y: number} | null} */
     this.moving = null;
-    /** @type {(x: number, y: number, hit: number, hint: number) => void} */
+    this.dragged = false;
+    /** @type {(x: number, y: number, hit: number, hint: number, change: boolean) => void} */
     this.onTap = () => {};
     /** @type {(index: number, x: number, y: number) => void} */
     this.onMove = () => {};
@@ -86,10 +89,12 @@ export class Picture {
     }
     new ResizeObserver(() => this.draw()).observe(this.element);
     viewer.addHandler("canvas-press", (event) => {
+      this.dragged = false;
       const index = this.visible ? this.#nearest(this.marks, event.position, REACH.mouse) : -1;
       this.moving = index < 0 ? null : { index, ...this.marks[index] };
     });
     viewer.addHandler("canvas-drag", (event) => {
+      this.dragged = true;
       if (!this.moving) return;
       event.preventDefaultAction = true;
       Object.assign(this.moving, this.#inside(this.#toPicture(event.position)));
@@ -109,13 +114,17 @@ export class Picture {
       });
     });
     viewer.addHandler("canvas-click", (event) => {
-      if (!event.quick) return;
+      if (this.dragged && !event.quick) return;
       const place = this.#toPicture(event.position);
       if (!this.#isInside(place)) return;
       const reach = event.originalEvent?.pointerType === "touch" ? REACH.touch : REACH.mouse;
       const hit = this.visible ? this.#nearest(this.marks, event.position, reach) : -1;
       const hint = this.visible ? this.#nearest(this.suggested, event.position, reach) : -1;
-      this.onTap(place.x, place.y, hit, hint);
+      // Holding a mark, or a click with Alt or Shift, changes its type; a long press elsewhere is
+      // no click.
+      const { altKey, shiftKey } = event.originalEvent ?? {};
+      const change = hit >= 0 && (!event.quick || altKey || shiftKey);
+      if (event.quick || change) this.onTap(place.x, place.y, hit, hint, change);
     });
   }
 
@@ -216,8 +225,11 @@ export class Picture {
     if (!context) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    if (!this.visible || !this.#ready()) return;
+    if (!this.#ready()) return;
     const frame = this.#frame();
+    const stage = { width: this.element.clientWidth, height: this.element.clientHeight };
+    for (const layer of this.layers) layer(context, frame, this, stage);
+    if (!this.visible) return;
     const size = Math.max(5, Math.min(11, 6.5 * Math.sqrt(frame.scale)));
     /** @param {Mark} mark */
     const at = (mark) => [frame.x + mark.x * frame.scale, frame.y + mark.y * frame.scale];

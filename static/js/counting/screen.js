@@ -4,6 +4,7 @@ import { fill, gettext, ngettext } from "../lib/i18n.js";
 import { shapeAt } from "../lib/shapes.js";
 import { Clock } from "./clock.js";
 import { Fields } from "./fields.js";
+import { unmarked } from "./hints.js";
 import { Panel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { Saver } from "./saver.js";
@@ -36,7 +37,7 @@ export class Screen {
       { shape: shapeAt(position), color },
     ]);
     this.picture = new Picture(one("#viewer"), Object.fromEntries(looks), gettext("Picture"));
-    this.picture.onTap = (x, y, hit, hint) => this.tap(x, y, hit, hint);
+    this.picture.onTap = (...tap) => this.tap(...tap);
     this.picture.onMove = (index, x, y) => !this.busy && this.tally.move(index, x, y);
     this.clock = new Clock();
     this.saver = new Saver(root.dataset.user ?? "", (state, error) => this.saveState(state, error));
@@ -51,9 +52,15 @@ export class Screen {
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
     this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
-    /** Told of each field that comes to the screen, and of each conflict over one. */
+    /** Told of each new field, of each conflict over one, of each change, and of Esc. */
     this.onField = () => {};
     this.onConflict = () => {};
+    this.onChange = () => {};
+    this.onEscape = () => {};
+    /** Asked before a key or click adds a cell, and told when one did. */
+    this.mayAdd = () => true;
+    /** @type {(by: number) => void} */
+    this.onCount = () => {};
     addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
     addEventListener("pagehide", () => this.saver.flush());
     // Also when the reader comes back, perhaps from signing in again in another tab.
@@ -112,8 +119,8 @@ export class Screen {
     say(one("[data-field-name]"), field.name);
     one("[data-slide-link]").setAttribute("href", `/slides/${field.slide}/`);
     this.fields
-      .slideCode(field.slide)
-      .then((code) => this.field === field && say(one("[data-slide-code]"), code))
+      .slide(field.slide)
+      .then((slide) => this.field === field && say(one("[data-slide-code]"), slide.code))
       .catch(() => {});
     const why = one("[data-why]");
     why.hidden = !field.why;
@@ -159,6 +166,7 @@ export class Screen {
   arrived(field) {
     // Only the suggestion changes: what the reader has counted stays.
     this.showPrediction(field);
+    this.onChange();
     this.panel.announce(gettext("The suggestion has arrived."));
   }
 
@@ -179,31 +187,43 @@ export class Screen {
   activate(code) {
     this.active = code;
     this.panel.showCounts(this.tally, code);
+    this.onChange();
   }
 
   /** @param {string} code @param {number} by */
   add(code, by) {
-    if (this.busy) return;
+    if (this.busy || (by > 0 && !this.mayAdd())) return;
     this.active = code;
     this.tally.add(code, by);
+    this.onCount(by);
     this.panel.flash(code);
     const type = this.types.find((each) => each.code === code);
     this.panel.announce(`${type?.name}: ${this.tally.number(code)}`);
   }
 
-  /** @param {number} x @param {number} y @param {number} hit @param {number} hint */
-  tap(x, y, hit, hint) {
+  /**
+   * @param {number} x @param {number} y @param {number} hit the mark there, or -1
+   * @param {number} hint the suggested mark there, or -1
+   * @param {boolean} change whether the mark is to become one of the chosen type
+   */
+  tap(x, y, hit, hint, change) {
     if (this.busy || !this.field) return;
     const now = performance.now();
+    if (hit >= 0 && change) {
+      this.tally.retype(hit, this.active);
+      return;
+    }
     if (hit >= 0) {
       if (now - this.placedAt > DOUBLE_CLICK) this.tally.remove(hit);
       return;
     }
+    if (!this.mayAdd()) return;
     this.placedAt = now;
     // A suggestion of the active type lends its place: its center is better than a tap's.
     const suggestion = this.picture.suggested[hint];
     const place = suggestion?.cell_type === this.active ? suggestion : { x, y };
     this.tally.place(this.active, place.x, place.y);
+    this.onCount(1);
     this.panel.flash(this.active);
     if (!this.picture.visible) this.toggleMarks();
   }
@@ -214,10 +234,23 @@ export class Screen {
     this.tally.accept(this.field.prediction, codes);
   }
 
+  /** Make the suggested marks of the chosen type that are still open the reader's own. */
+  confirm() {
+    if (this.busy || !this.mayAdd()) return;
+    const open = this.picture.suggested.filter((hint) => hint.cell_type === this.active);
+    if (open.length === 0) return;
+    this.tally.confirm(this.active, open);
+    this.onCount(1);
+    this.panel.flash(this.active);
+    const words = ngettext("%(n)s mark confirmed", "%(n)s marks confirmed", open.length);
+    this.panel.announce(fill(words, { n: open.length }));
+  }
+
   changed({ quiet = false } = {}) {
     this.panel.showCounts(this.tally, this.active);
     this.drawMarks();
     this.stopAsking();
+    this.onChange();
     if (quiet) return;
     this.dirty = true;
     this.keepDraft();
@@ -227,20 +260,12 @@ export class Screen {
     const { tally, picture } = this;
     picture.marks = tally.now.marks;
     picture.faded = new Set(tally.codes.filter((code) => tally.numberOnly(code)));
-    // A type the reader has taken in hand shows the reader's marks; the others the suggestion's.
-    const suggested = this.field?.prediction?.marks ?? [];
-    picture.suggested = suggested.filter(
-      (hint) => picture.looks[hint.cell_type] && !this.isNearMark(hint),
+    // A suggestion that the reader has marked is settled.
+    const suggested = (this.field?.prediction?.marks ?? []).filter(
+      (hint) => picture.looks[hint.cell_type],
     );
+    picture.suggested = unmarked(suggested, tally.now.marks, Math.max(6, picture.width / 80));
     picture.draw();
-  }
-
-  /** @param {import("./tally.js").Mark} hint whether the reader has marked this suggestion */
-  isNearMark(hint) {
-    const reach = Math.max(6, this.picture.width / 80);
-    return this.tally.now.marks.some(
-      (mark) => Math.hypot(mark.x - hint.x, mark.y - hint.y) < reach,
-    );
   }
 
   toggleMarks() {

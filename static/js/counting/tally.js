@@ -163,6 +163,31 @@ export class Tally {
     this.#do({ marks, ways: this.#also("marks") }, "move");
   }
 
+  /** @param {number} index of a mark @param {string} code the type that it becomes */
+  retype(index, code) {
+    const mark = this.now.marks[index];
+    if (!mark || mark.cell_type === code) return;
+    const marks = this.now.marks.map((each, other) =>
+      other === index ? { ...each, cell_type: code } : each,
+    );
+    const numbers = this.#withNumber(mark.cell_type, this.number(mark.cell_type) - 1);
+    numbers[code] = Math.min(MOST, this.number(code) + 1);
+    this.#do({ numbers, marks, ways: this.#also("marks") }, "retype");
+  }
+
+  /**
+   * Take suggested marks of a type over. Cells that were counted without marks get theirs; the
+   * number grows only where there are more marks than that.
+   * @param {string} code @param {readonly Mark[]} suggested not marked yet
+   */
+  confirm(code, suggested) {
+    const marks = [...this.now.marks, ...suggested.map((mark) => ({ ...mark }))];
+    const marked = this.marked(code) + suggested.length;
+    const numbers = this.#withNumber(code, Math.max(this.number(code), marked));
+    const untouched = this.isEmpty;
+    this.#do({ numbers, marks, ways: untouched ? ["accepted"] : this.#also("accepted") }, "confirm");
+  }
+
   /**
    * Take the suggestion over, for one type or for all.
    * @param {Prediction} prediction @param {string[]} [codes]

@@ -1,0 +1,75 @@
+/**
+ * The stop of a mechanical tally: at 100 or 200 cells of a differential (the slide with this field)
+ * keys and clicks add nothing more until the reader goes on.
+ */
+import { all, one } from "../lib/dom.js";
+import { fill, gettext } from "../lib/i18n.js";
+import { remember, remembered } from "../lib/remembered.js";
+
+const SOUND = "sound";
+const STOP = "stop";
+
+export class Stop {
+  /**
+   * @param {import("./screen.js").Screen} screen @param {import("./sofar.js").SoFar} soFar
+   * @param {import("./bell.js").Bell} bell
+   */
+  constructor(screen, soFar, bell) {
+    this.screen = screen;
+    this.soFar = soFar;
+    this.bell = bell;
+    this.reached = false;
+    this.before = 0;
+    this.select = /** @type {HTMLSelectElement} */ (one("[data-stop]"));
+    this.select.value = remembered(STOP, "");
+    this.select.addEventListener("change", () => {
+      remember(STOP, this.select.value);
+      this.begin();
+    });
+    const sound = /** @type {HTMLInputElement} */ (one("[data-sound]"));
+    sound.checked = remembered(SOUND, "") === "on";
+    bell.on = sound.checked;
+    sound.addEventListener("change", () => {
+      remember(SOUND, sound.checked ? "on" : "");
+      bell.on = sound.checked;
+      bell.tick(1);
+    });
+    for (const button of all("[data-go-on]")) button.addEventListener("click", () => this.goOn());
+  }
+
+  /** What is counted by now stops nothing: only passing the number does. */
+  begin() {
+    this.before = this.soFar.total;
+    this.#set(false);
+  }
+
+  changed() {
+    const { before } = this;
+    const at = Number(this.select.value);
+    const total = this.soFar.total;
+    this.before = total;
+    if (!at) return;
+    if (total < at) this.#set(false);
+    else if (before < at) {
+      this.#set(true, fill(gettext("%(n)s cells counted on this slide."), { n: total }));
+      this.bell.stop();
+    }
+  }
+
+  /** @returns {boolean} whether a key or click may add a cell */
+  mayAdd() {
+    if (this.reached) this.bell.refused();
+    return !this.reached;
+  }
+
+  goOn() {
+    this.#set(false);
+  }
+
+  /** @param {boolean} reached @param {string} [words] */
+  #set(reached, words) {
+    if (reached === this.reached) return;
+    this.reached = reached;
+    this.screen.panel.notice("stop", reached, words);
+  }
+}

@@ -1,0 +1,276 @@
+"""The counting screen: limits beside counts, the stop, sounds, the picture's settings, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from counting.services.studies import RESERVED_KEYS
+from counting.statistics.intervals import binomial, cells_needed, poisson
+from tests.counting.pictures import smear_file
+from tests.e2e.test_path import sign_in
+from tests.scripts import Script
+from tests.stack import Prepared, Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+
+@pytest.fixture(scope="module")
+def web(prepared: Prepared) -> Iterator[Stack]:
+    stack = prepared.copy()
+    try:
+        stack.manage("setup_lab")
+        stack.start("web", "inference")
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture(scope="module")
+def script(web: Stack) -> Script:
+    return Script.sign_in(web)
+
+
+@pytest.fixture
+def slide(script: Script, request: pytest.FixtureRequest) -> int:
+    """A slide of each test's own, of a known scale."""
+    body = {"study": script.study, "code": request.node.name[:60], "microns_per_pixel": 0.1}
+    return int(script.post("/api/v1/slides/", body)["id"])
+
+
+@pytest.fixture
+def fields(script: Script, slide: int, request: pytest.FixtureRequest) -> list[int]:
+    """Two predicted fields."""
+    seed = sum(map(ord, request.node.name))
+    made = [script.upload(slide, smear_file(seed + n), f"{n}.png") for n in range(2)]
+    wait_until(lambda: script.states(slide) == {"predicted": 2}, 120, "two predictions")
+    return made
+
+
+@pytest.fixture
+def browser_page(web: Stack, new_page: Callable[..., Page]) -> Page:
+    """Any page of a signed-in reader; the tones it plays are kept in `tones`."""
+    made = new_page()
+    made.add_init_script(
+        "window.tones = [];"
+        "const start = OscillatorNode.prototype.start;"
+        "OscillatorNode.prototype.start = function (at) {"
+        "  window.tones.push(this.frequency.value); return start.call(this, at); };"
+    )
+    sign_in(made, web)
+    return made
+
+
+@pytest.fixture
+def page(browser_page: Page, web: Stack, fields: list[int]) -> Page:
+    """The first of the two fields on the screen."""
+    browser_page.goto(f"{web.url}/fields/{fields[0]}/")
+    expect(browser_page.locator("[data-suggested]").first).not_to_be_empty()
+    return browser_page
+
+
+def number(page: Page, code: str) -> Locator:
+    return page.locator(f"[data-type={code}] [data-number]")
+
+
+def so_far(page: Page, code: str, column: str) -> Locator:
+    return page.locator(f"[data-so-far-of={code}] [data-{column}]")
+
+
+def test_limits_follow_each_key_and_count_the_slide(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    counts = {"RBC": 80, "WBC": 8, "PLT": 0}
+    script.post(f"/api/v1/fields/{fields[1]}/readings/", {"counts": counts})
+    page.reload()
+    expect(page.locator("[data-so-far-line]")).to_contain_text("slide 88")
+    page.locator("[data-so-far] summary").click()
+    for _ in range(20):
+        page.keyboard.press("r")
+    page.keyboard.press("w")
+    expect(page.locator("[data-so-far-line]")).to_have_text("This field 21, slide 109 in 2 fields")
+    expect(so_far(page, "RBC", "field")).to_have_text("2012.2–30.9")
+    expect(so_far(page, "RBC", "slide")).to_have_text("10081–122")
+    limits = binomial(9, 109).times(100)
+    expect(so_far(page, "WBC", "share")).to_have_text(f"8{limits.low:.0f}–{limits.high:.0f}")
+    # 423 cells hold ±10 %, and a field holds 50: nine fields, seven more than two.
+    assert cells_needed(0.1) == 423
+    expect(so_far(page, "RBC", "more").first).to_have_text("7")
+    page.get_by_label("Precision").select_option("20")
+    expect(so_far(page, "RBC", "more").first).to_have_text("1")
+    expect(so_far(page, "PLT", "field")).to_have_text("–")
+
+
+def test_the_limits_are_those_of_the_report(browser_page: Page) -> None:
+    found = browser_page.evaluate(
+        """async () => {
+          const s = await import("/static/js/counting/statistics.js");
+          return {
+            poisson: [0, 1, 5, 10, 20, 50, 100, 4000].map((n) => [n, s.poisson(n)]),
+            binomial: [[0, 1], [9, 100], [30, 30], [700, 4000]].map((n) => [n, s.binomial(...n)]),
+            needed: [0.05, 0.1, 0.2].map((p) => [p, s.cellsNeeded(p)]),
+          };
+        }"""
+    )
+    for count, limits in found["poisson"]:
+        known = poisson(count)
+        assert (limits["low"], limits["high"]) == pytest.approx((known.low, known.high), rel=1e-9)
+    for (part, whole), limits in found["binomial"]:
+        known = binomial(part, whole)
+        assert (limits["low"], limits["high"]) == pytest.approx((known.low, known.high), rel=1e-9)
+    for precision, cells in found["needed"]:
+        assert cells == cells_needed(precision)
+
+
+def test_the_stop_rings_once_and_holds_until_the_reader_goes_on(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    counts = {"RBC": 97, "WBC": 0, "PLT": 0}
+    script.post(f"/api/v1/fields/{fields[1]}/readings/", {"counts": counts})
+    page.reload()
+    expect(page.locator("[data-so-far-line]")).to_contain_text("slide 97")
+    page.keyboard.press("r")
+    expect(number(page, "RBC")).to_have_value("1")
+    assert page.evaluate("window.tones") == []
+    page.locator("[data-so-far] summary").click()
+    page.get_by_label("Sounds").check()
+    page.get_by_label("Stop at").select_option("100")
+    expect(page.locator("[data-so-far-line]")).to_contain_text("slide 98")
+    page.evaluate("window.tones = []")
+    page.keyboard.press("r")
+    tick = page.evaluate("window.tones")
+    page.keyboard.press("w")
+    told = page.locator("[data-notice=stop]")
+    expect(told).to_contain_text("100 cells counted on this slide")
+    ring = page.evaluate("window.tones")[len(tick) :]
+    assert tick
+    assert ring
+    assert not set(ring) & set(tick)
+
+    page.keyboard.press("r")
+    expect(number(page, "RBC")).to_have_value("2")
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    page.keyboard.press("r")
+    expect(number(page, "RBC")).to_have_value("3")
+    expect(told).to_be_hidden()
+
+    # Both choices are remembered.
+    page.reload()
+    expect(page.get_by_label("Sounds")).to_be_checked()
+    expect(page.get_by_label("Stop at")).to_have_value("100")
+
+
+PIXEL = """([x, y]) => {
+  const canvas = document.querySelector(".marks");
+  const ratio = devicePixelRatio;
+  return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data];
+}"""
+
+
+def place_of(page: Page, x: float, y: float, width: int, height: int) -> tuple[float, float]:
+    """Where a pixel of the picture lies in the viewer, which shows the picture whole."""
+    frame = page.locator("#viewer").bounding_box()
+    assert frame is not None
+    scale = min(frame["width"] / width, frame["height"] / height)
+    left = (frame["width"] - width * scale) / 2
+    top = (frame["height"] - height * scale) / 2
+    return left + x * scale, top + y * scale
+
+
+def test_light_colors_and_what_lies_on_the_picture_change_by_key(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    picture = page.locator("#viewer .openseadragon-canvas canvas").first
+    expect(picture).to_have_css("filter", "none")
+    page.keyboard.press("c")
+    expect(picture).to_have_css("filter", 'url("#view-filter")')
+    red_only = page.locator("#view-filter feColorMatrix").get_attribute("values")
+    assert red_only == "1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 0 0 0 1 0"
+    page.keyboard.press("v")
+    expect(page.get_by_label("Brightness")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-of=brightness]")).to_have_text("1")
+    page.keyboard.press("Escape")
+    expect(page.locator("#view-panel")).to_be_hidden()
+    expect(page.locator("[data-adjusted]")).to_be_visible()
+    page.keyboard.press(";")
+    expect(picture).to_have_css("filter", "none")
+    expect(page.locator("[data-adjusted]")).to_be_hidden()
+
+    # The rule of this study counts cells at every edge: the top edge is drawn solid and green.
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    size = (field["width"], field["height"])
+    page.keyboard.press("m")  # without marks, which might lie there
+    at = place_of(page, size[0] / 3, 0.5, *size)
+    assert page.evaluate(PIXEL, at)[3] == 0
+    page.keyboard.press(".")
+    _red, green, _blue, alpha = page.evaluate(PIXEL, at)
+    assert (green > _red, alpha) == (True, 255)
+    cross = place_of(page, max(size) / 8, size[1] / 3, *size)
+    assert page.evaluate(PIXEL, cross)[3] == 0
+    page.keyboard.press("g")
+    assert page.evaluate(PIXEL, cross)[3] > 0
+
+
+def test_the_heat_map_lies_where_the_model_saw_cells(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    page.keyboard.press("m")
+    page.keyboard.press("h")
+    expect(page.locator("[data-heat-legend]")).to_contain_text("where the model sees: Red cells")
+    marks = [mark for mark in field["prediction"]["marks"] if mark["cell_type"] == "RBC"]
+    assert marks
+    for mark in marks:
+        at = place_of(page, mark["x"], mark["y"], field["width"], field["height"])
+        assert page.evaluate(PIXEL, at)[3] > 20
+    page.keyboard.press("h")
+    expect(page.locator("[data-heat-legend]")).to_be_hidden()
+
+
+def test_suggested_marks_become_the_reader_s_own_and_change_their_type(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    red = [mark for mark in field["prediction"]["marks"] if mark["cell_type"] == "RBC"]
+    # One cell is tallied by key: it gets one of the marks, so that no cell counts twice.
+    page.keyboard.press("r")
+    page.keyboard.press("Space")
+    expect(number(page, "RBC")).to_have_value(str(len(red)))
+    expect(page.locator("[data-type=RBC] [data-note]")).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(number(page, "RBC")).to_have_value(str(len(red)))
+
+    page.locator("[data-type=WBC] [data-activate]").click()
+    frame = page.locator("#viewer").bounding_box()
+    assert frame is not None
+    x, y = place_of(page, red[0]["x"], red[0]["y"], field["width"], field["height"])
+    page.keyboard.down("Alt")
+    page.mouse.click(frame["x"] + x, frame["y"] + y)
+    page.keyboard.up("Alt")
+    expect(number(page, "RBC")).to_have_value(str(len(red) - 1))
+    expect(number(page, "WBC")).to_have_value("1")
+    expect(page.locator("[data-saved]")).to_have_text("Draft saved")
+    reading = script.get(f"/api/v1/fields/{fields[0]}/")["my_reading"]
+    kinds = [mark["cell_type"] for mark in reading["marks"]]
+    assert (kinds.count("RBC"), kinds.count("WBC")) == (len(red) - 1, 1)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect(number(page, "RBC")).to_have_value("1")
+
+
+def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page) -> None:
+    found = browser_page.evaluate(
+        """async () => {
+          const { meaning } = await import("/static/js/counting/keys.js");
+          const where = { keys: new Map(), typing: false, dialog: false, button: false };
+          return [..."abcdefghijklmnopqrstuvwxyz0123456789"].filter(
+            (key) => meaning(new KeyboardEvent("keydown", { key }), where),
+          );
+        }"""
+    )
+    assert set(found) == RESERVED_KEYS
