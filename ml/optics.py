@@ -40,7 +40,8 @@ def density(pixels: NDArray[np.uint8], light: Floats, config: InputConfig) -> Fl
 
     Light below `config.floor` of the background counts as that much.
     """
-    levels = np.arange(256, dtype=np.float32)[:, None] / light[None, :]
+    # Zero means less than one level: where the slide is as dark as that, nothing is told apart.
+    levels = np.maximum(np.arange(256, dtype=np.float32), 1.0)[:, None] / light[None, :]
     table = -np.log(np.maximum(levels, config.floor)).astype(np.float32)
     out = np.empty(pixels.shape, dtype=np.float32)
     for channel in range(3):
