@@ -274,3 +274,13 @@ def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page)
         }"""
     )
     assert set(found) == RESERVED_KEYS
+
+
+def test_the_first_page_is_light(page: Page) -> None:
+    size = page.evaluate(
+        """() => performance.getEntriesByType("resource")
+          .concat(performance.getEntriesByType("navigation"))
+          .filter((entry) => !entry.name.includes("/image/"))
+          .reduce((sum, entry) => sum + entry.encodedBodySize, 0)"""
+    )
+    assert 30_000 < size < 300_000

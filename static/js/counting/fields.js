@@ -22,6 +22,8 @@ export class Fields {
     this.studyId = studyId;
     /** @type {Map<number, Promise<Field>>} */
     this.ahead = new Map();
+    /** Held, so that the browser keeps the next picture decoded. */
+    this.pictureAhead = new Image();
     /** @type {Map<number, Promise<Slide>>} */
     this.slides = new Map();
   }
@@ -68,7 +70,8 @@ export class Fields {
       this.ahead.set(next.field, field);
       field.then(
         (found) => {
-          new Image().src = found.image;
+          this.pictureAhead.src = found.image;
+          this.pictureAhead.decode().catch(() => {}); // shown or told of when it is its turn
         },
         () => this.ahead.delete(next.field),
       );

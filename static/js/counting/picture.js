@@ -3,9 +3,9 @@
  * into places in pixels of the picture.
  *
  * @typedef {import("./tally.js").Mark} Mark
- * @typedef {{shape: string, color: string}} Look
+ * @typedef {import("./stamps.js").Look} Look
  */
-import { outline } from "../lib/shapes.js";
+import { Stamps } from "./stamps.js";
 
 /** How near a tap must be to a mark to mean it, in CSS pixels: finger and mouse. */
 const REACH = { touch: 22, mouse: 12 };
@@ -48,6 +48,9 @@ export class Picture {
     this.faded = new Set();
     /** @type {import("./overlays.js").Layer[]} what lies under the marks, lowest first */
     this.layers = [];
+    this.stamps = new Stamps();
+    /** @type {{key: string, marks: readonly Mark[]} | null} what is on the canvas */
+    this.drawn = null;
     this.visible = true;
     this.width = 1;
     this.height = 1;
@@ -223,6 +226,7 @@ export class Picture {
     }
     const context = this.canvas.getContext("2d");
     if (!context) return;
+    this.drawn = null;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     if (!this.#ready()) return;
@@ -230,48 +234,62 @@ export class Picture {
     const stage = { width: this.element.clientWidth, height: this.element.clientHeight };
     for (const layer of this.layers) layer(context, frame, this, stage);
     if (!this.visible) return;
-    const size = Math.max(5, Math.min(11, 6.5 * Math.sqrt(frame.scale)));
-    /** @param {Mark} mark */
-    const at = (mark) => [frame.x + mark.x * frame.scale, frame.y + mark.y * frame.scale];
-    context.lineJoin = "round";
-    for (const mark of this.suggested) {
-      this.#hollow(context, this.looks[mark.cell_type], at(mark), size * 1.15);
-    }
+    const size = sizeAt(frame.scale);
+    const put = this.#stamper(context, frame, stage);
+    for (const mark of this.suggested) put(mark, "suggested", size * 1.15);
     this.marks.forEach((mark, index) => {
       const moved = this.moving?.index === index ? { ...mark, ...this.moving } : mark;
-      const look = this.looks[mark.cell_type];
-      if (this.faded.has(mark.cell_type)) this.#hollow(context, look, at(moved), size * 0.8);
-      else this.#solid(context, look, at(moved), size);
+      if (this.faded.has(mark.cell_type)) put(moved, "suggested", size * 0.8);
+      else put(moved, "own", size);
     });
+    if (!this.moving) this.drawn = { key: this.#key(frame), marks: this.marks };
   }
 
-  /** The reader's own. @param {CanvasRenderingContext2D} context */
-  #solid(context, look, [x, y], size) {
-    outline(context, look.shape, x, y, size);
-    context.setLineDash([]);
-    context.lineWidth = 4;
-    context.strokeStyle = "rgb(0 0 0 / 55%)";
-    context.stroke();
-    context.lineWidth = 2.5;
-    context.strokeStyle = "#fff";
-    context.stroke();
-    context.fillStyle = look.color;
-    context.fill();
+  /** After marks have changed: one that was only added goes on top of what is there. */
+  drawChange() {
+    const { drawn, canvas, element } = this;
+    const context = canvas.getContext("2d");
+    const added = drawn && this.marks.length > drawn.marks.length && this.#ready();
+    if (!added || !context || !this.visible) return this.draw();
+    const frame = this.#frame();
+    const key = this.#key(frame);
+    if (drawn.key !== key || drawn.marks.some((mark, index) => mark !== this.marks[index])) {
+      return this.draw();
+    }
+    const stage = { width: element.clientWidth, height: element.clientHeight };
+    const put = this.#stamper(context, frame, stage);
+    for (const mark of this.marks.slice(drawn.marks.length)) put(mark, "own", sizeAt(frame.scale));
+    this.drawn = { key, marks: this.marks };
   }
 
-  /** A suggestion: dashed, so that it is never taken for a count. */
-  #hollow(context, look, [x, y], size) {
-    outline(context, look.shape, x, y, size);
-    context.setLineDash([]);
-    context.lineWidth = 4;
-    context.strokeStyle = "rgb(255 255 255 / 85%)";
-    context.stroke();
-    context.setLineDash([3.5, 2.5]);
-    context.lineWidth = 2;
-    context.strokeStyle = look.color;
-    context.stroke();
-    context.setLineDash([]);
+  /** What marks on the canvas depend on, besides themselves. @param {{x, y, scale}} frame */
+  #key(frame) {
+    const { width, height } = this.canvas;
+    const state = [width, height, this.suggested.length, ...this.faded];
+    return [frame.x, frame.y, frame.scale, ...state].join();
   }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {{x, y, scale}} frame
+   * @param {{width: number, height: number}} stage
+   * @returns {(mark: Mark, kind: string, size: number) => void}
+   */
+  #stamper(context, frame, stage) {
+    const ratio = globalThis.devicePixelRatio || 1;
+    return (mark, kind, size) => {
+      const stamp = this.stamps.get(this.looks[mark.cell_type], kind, size, ratio);
+      const side = stamp.width / ratio;
+      const x = frame.x + mark.x * frame.scale - side / 2;
+      const y = frame.y + mark.y * frame.scale - side / 2;
+      if (x < -side || y < -side || x > stage.width || y > stage.height) return;
+      context.drawImage(stamp, x, y, side, side);
+    };
+  }
+}
+
+/** Half the width of a mark, in CSS pixels: it grows with the picture, but less. */
+function sizeAt(/** @type {number} */ scale) {
+  return Math.max(5, Math.min(11, 6.5 * Math.sqrt(scale)));
 }
 
 /**

@@ -95,13 +95,13 @@ export class Screen {
     this.panel.notice("trouble", false);
     this.start(field);
     this.busy = false;
-    this.coming = this.fields.next(id);
-    this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
-    try {
-      await this.picture.open(field);
-    } catch {
+    const opened = this.picture.open(field).catch(() => {
       this.panel.notice("trouble", true, gettext("The picture cannot be shown. Load the page again."));
-    }
+    });
+    // The picture first: what comes next is asked for when it is there.
+    this.coming = opened.then(() => this.fields.next(id));
+    this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
+    await opened;
     if (this.field === field) this.drawMarks();
   }
 
@@ -265,7 +265,7 @@ export class Screen {
       (hint) => picture.looks[hint.cell_type],
     );
     picture.suggested = unmarked(suggested, tally.now.marks, Math.max(6, picture.width / 80));
-    picture.draw();
+    picture.drawChange();
   }
 
   toggleMarks() {
