@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,8 @@ import torch
 from ml import bundle as bundles
 from ml import calibrate, pictures
 from ml import replay as replays
-from ml.augment import Augmenter, Loaded, Zoom
-from ml.config import BundleConfig
+from ml.augment import SETTLED, Augmenter, Loaded, Zoom
+from ml.config import SCALE_CLOSE, BundleConfig
 from ml.data import BadData, Field, fold_of, read_fields
 from ml.evaluate import Truth, evaluate
 from ml.examples import early_example
@@ -163,7 +164,7 @@ def _replay_examples(
 ) -> list[replays.Example]:
     """Pick fully labeled fields of each group and show each in one light."""
     rng = np.random.default_rng(0)
-    augmenter = Augmenter(config.input, Zoom(), rng)
+    augmenter = Augmenter(config.input, SETTLED, rng)
     picked = []
     for group in sorted(set(groups)):
         own = [
@@ -171,9 +172,21 @@ def _replay_examples(
         ]
         order = rng.permutation(len(own))[:REPLAYED]
         picked += [own[int(i)] for i in order]
-    return [
-        early_example(net, augmenter, item, plain=i % 2 == 0)[0] for i, item in enumerate(picked)
-    ]
+    return [_replayed(net, augmenter, item, config, i % 2 == 0) for i, item in enumerate(picked)]
+
+
+def _replayed(
+    net: Counter, augmenter: Augmenter, item: Loaded, config: BundleConfig, plain: bool
+) -> replays.Example:
+    """Return an example at the scale the counter takes for the field, which is what it settled on:
+    shown at another, base fields would teach every study to count fewer or more.
+    """
+    guess = config.input.guess * math.sqrt(item.image.width * item.image.height)
+    off = math.log2(item.cell_px / guess)
+    if config.input.frame or abs(off) > SCALE_CLOSE:
+        return early_example(net, augmenter, item, plain=plain)[0]
+    example, _ = early_example(net, augmenter, replace(item, cell_px=guess), plain=plain)
+    return replace(example, log_scale=example.log_scale + off)
 
 
 def card(metrics: dict[str, Any], fields: int) -> str:

@@ -20,7 +20,7 @@ from ml import bundle as bundles
 from ml import calibrate, evaluate, gate, pictures, predict
 from ml import manifest as manifests
 from ml import replay as replays
-from ml.augment import Augmenter, Zoom, load
+from ml.augment import SETTLED, Augmenter, load
 from ml.data import BadData
 from ml.examples import Seen, early_example
 from ml.nets import Counter
@@ -208,7 +208,7 @@ def _see(
         cell_px = config.input.cell_px / work.factor
         item = load(entry.field, image, cell_px, types, config.input)
         rng = np.random.default_rng([options.seed, number])
-        augmenter = Augmenter(config.input, Zoom(), rng)
+        augmenter = Augmenter(config.input, SETTLED, rng)
         seen = [early_example(champion.net, augmenter, item, plain=i == 0) for i in range(views)]
         learned.own.append(Own([example for example, _ in seen], entry.field.group))
         learned.names.append(entry.field.name)
