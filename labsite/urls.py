@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("counting.api.urls")),
+    path("", include("counting.urls")),
 ]
-if find_spec("counting.urls"):
-    urlpatterns.append(path("", include("counting.urls")))

@@ -14,8 +14,17 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from counting.models import Field, Membership, Role, Slide, Study
-from counting.services import intake, readings, slides, studies
+from counting.models import (
+    Field,
+    ImportJob,
+    Membership,
+    ModelVersion,
+    Role,
+    Slide,
+    Study,
+    TrainingRun,
+)
+from counting.services import calibrations, intake, readings, registry, slides, studies
 from tests.counting.pictures import smear_file
 
 PASSWORD = "count-the-cells-42"
@@ -121,3 +130,39 @@ def predict_all() -> Callable[[], int]:
         return written
 
     return work
+
+
+@pytest.fixture
+def ids(field: Field, people: People) -> dict[str, int]:
+    """One of everything, in Alice's study: the parameters of addresses and their values."""
+    study = field.study
+    count(field, people.bob, RBC=3)
+    champion = registry.champion(study)
+    other = ModelVersion.objects.create(
+        study=study, number=2, sha256=champion.sha256, parent=champion
+    )
+    run = TrainingRun.objects.create(
+        study=study, trigger="manual", data_hash="x", reference_counts=1, champion=champion
+    )
+    job = ImportJob.objects.create(
+        slide=field.slide, name="a.zip", requested_by=people.bob, archive="imports/a.zip"
+    )
+    calibration = calibrations.create_calibration(
+        study=study, actor=people.rita, cell_type="WBC", microscope="M1", objective="100x"
+    )
+    samples = calibrations.add_samples(
+        calibration=calibration,
+        actor=people.rita,
+        samples=[calibrations.Sample("K1", 7200, 2.4)],
+    )
+    return {
+        "calibration_id": calibration.pk,
+        "sample_id": samples[0].pk,
+        "study_id": study.pk,
+        "slide_id": field.slide_id,
+        "field_id": field.pk,
+        "model_id": other.pk,
+        "run_id": run.pk,
+        "import_id": job.pk,
+        "member_id": Membership.objects.get(study=study, user=people.rita).pk,
+    }

@@ -11,9 +11,8 @@ from django.test import Client
 from django.urls import URLPattern
 
 from counting.api.urls import urlpatterns
-from counting.models import Field, ImportJob, Membership, ModelVersion, Study, TrainingRun
-from counting.services import calibrations, registry
-from tests.counting.conftest import People, count, upload
+from counting.models import Study
+from tests.counting.conftest import People, upload
 from tests.counting.pictures import smear_file
 
 pytestmark = pytest.mark.django_db
@@ -74,42 +73,6 @@ TABLE: tuple[Row, ...] = (
     ("api-comments", "post", {"text": "Smudge at the edge."}, 201, 201, 201, 404, 401),
 )
 ROLES = ("alice", "rita", "bob", "charlie", "nobody")
-
-
-@pytest.fixture
-def ids(field: Field, people: People) -> dict[str, int]:
-    """One of everything, in Alice's study."""
-    study = field.study
-    count(field, people.bob, RBC=3)
-    champion = registry.champion(study)
-    other = ModelVersion.objects.create(
-        study=study, number=2, sha256=champion.sha256, parent=champion
-    )
-    run = TrainingRun.objects.create(
-        study=study, trigger="manual", data_hash="x", reference_counts=1, champion=champion
-    )
-    job = ImportJob.objects.create(
-        slide=field.slide, name="a.zip", requested_by=people.bob, archive="imports/a.zip"
-    )
-    calibration = calibrations.create_calibration(
-        study=study, actor=people.rita, cell_type="WBC", microscope="M1", objective="100x"
-    )
-    samples = calibrations.add_samples(
-        calibration=calibration,
-        actor=people.rita,
-        samples=[calibrations.Sample("K1", 7200, 2.4)],
-    )
-    return {
-        "calibration_id": calibration.pk,
-        "sample_id": samples[0].pk,
-        "study_id": study.pk,
-        "slide_id": field.slide_id,
-        "field_id": field.pk,
-        "model_id": other.pk,
-        "run_id": run.pk,
-        "import_id": job.pk,
-        "member_id": Membership.objects.get(study=study, user=people.rita).pk,
-    }
 
 
 def test_every_address_has_a_row() -> None:
