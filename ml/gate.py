@@ -90,15 +90,9 @@ def _told(
 ) -> str:
     parts = []
     for code in types:
-        old, new = f"{before[code]['mae']:.1f}", f"{after[code]['mae']:.1f}"
-        if old == new:
-            old, new = f"{before[code]['mae']:.2f}", f"{after[code]['mae']:.2f}"
-        same = "still" if old == new else ""
-        parts.append(
-            f"{name(code)} {same} off by {new}".replace("  ", " ")
-            if same
-            else f"{name(code)} off by {new} instead of {old}"
-        )
+        old, new = f"{before[code]['mae']:.2f}", f"{after[code]['mae']:.2f}"
+        told = f"still off by {new}" if old == new else f"off by {new} instead of {old}"
+        parts.append(f"{name(code)} {told}")
     parts[0] += " a field"
     return _list(parts)
 

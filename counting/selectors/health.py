@@ -63,17 +63,17 @@ def check() -> Health:
     elif Worker.Role.INFERENCE not in answering:
         message = _(
             "No inference worker is answering. Pictures are safe and wait in line; you can count "
-            "without predictions. To start it, run `make run` on the server."
+            "without predictions. To start it, run “make run” on the server."
         )
     elif Worker.Role.TRAINING not in answering:
         message = _(
             "No training worker is answering. Counting goes on; retraining waits until it is "
-            "started with `make run` on the server."
+            "started with “make run” on the server."
         )
     elif Worker.Role.SCHEDULER not in answering:
         message = _(
             "The scheduler is not answering. Counting goes on; work that was lost is not taken up "
-            "again until it is started with `make run` on the server."
+            "again until it is started with “make run” on the server."
         )
     return Health(not message, database, broker, workers, message)
 

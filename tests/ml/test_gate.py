@@ -26,7 +26,7 @@ def test_a_better_candidate_goes_live() -> None:
     promote, text = verdict(told(RBC=3.0, PLT=1.0), told(RBC=2.0, PLT=1.0))
     assert promote
     assert text == (
-        "Better on 20 hold-out fields: red cells off by 2.0 instead of 3.0 a field and platelets "
+        "Better on 20 hold-out fields: red cells off by 2.00 instead of 3.00 a field and platelets "
         "still off by 1.00. Goes live."
     )
 
@@ -35,8 +35,8 @@ def test_worse_in_one_type_is_refused_however_good_the_rest_is() -> None:
     promote, text = verdict(told(RBC=3.0, PLT=1.0), told(RBC=0.5, PLT=1.2))
     assert not promote
     assert text == (
-        "Worse for platelets on 20 hold-out fields: red cells off by 0.5 instead of 3.0 a field "
-        "and platelets off by 1.2 instead of 1.0. The current model stays."
+        "Worse for platelets on 20 hold-out fields: red cells off by 0.50 instead of 3.00 a field "
+        "and platelets off by 1.20 instead of 1.00. The current model stays."
     )
 
 
