@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
-MAX_BYTES = 64 * 1024 * 1024
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 100_000_000
+# More than any picture of that many pixels takes up without loss (three bytes a pixel).
+MAX_BYTES = 4 * MAX_PIXELS
 MIN_SIDE = 16
+# What is done piece by piece is done in strips of at most about this many pixels: a copy of a
+# whole picture of MAX_PIXELS would take 400 MB (Pillow keeps four bytes a pixel).
+STRIP_PIXELS = 4_000_000
+# JPEG can be decoded at these parts of its size (Pillow's draft mode, libjpeg's scaled DCT).
+SHRINKS = (8, 4, 2)
+# EXIF's orientations that lie on their side (Exif 2.32, tag 0x0112).
+ON_ITS_SIDE = (5, 6, 7, 8)
+# Pillow's own limit, a warning at 89 million pixels, is for programs that have none.
+Image.MAX_IMAGE_PIXELS = None
 # A picture whose largest value fits in fewer bits than its container comes from a camera with
 # that many bits; scaling it by the container would leave it nearly black.
 CAMERA_BITS = (8, 10, 12, 14, 16)
@@ -33,49 +46,71 @@ class BadPicture(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: 8-bit RGB, upright, without metadata."""
+    """A decoded picture: 8-bit RGB, upright, without metadata.
+
+    size: width and height in the file, upright; `image` is smaller where the reader asked for less.
+    """
 
     image: Image.Image
     source_format: str
+    size: tuple[int, int]
 
     @property
     def digest(self) -> str:
         """SHA-256 of size and pixels: the same picture in another container is the same."""
         width, height = self.image.size
-        head = f"RGB {width}x{height}\n".encode()
-        return sha256(head + self.image.tobytes()).hexdigest()
+        digest = sha256(f"RGB {width}x{height}\n".encode())
+        for box in strips(self.image.size):
+            digest.update(self.image.crop(box).tobytes())
+        return digest.hexdigest()
+
+
+def strips(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the boxes (left, top, right, bottom) of a picture's strips, from the top."""
+    width, height = size
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
 
 
 def read(
-    source: bytes | Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    source: bytes | Path | BinaryIO,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    enough: int | None = None,
 ) -> Picture:
-    """Decode `source` into 8-bit RGB.
+    """Decode `source` (bytes, a path, or an open file that can seek) into 8-bit RGB.
 
     16-bit gray is scaled by the camera's bit depth, transparency is laid on white, EXIF
-    orientation is applied, and the pixels are copied so that no metadata stays behind.
+    orientation is applied, and no metadata stays behind. Decoding takes four bytes of memory a
+    pixel, and as much again for a picture that lies on its side or is not RGB.
+
+    enough: the pixels that the reader can use. A larger picture is halved as often as that many
+    remain, a JPEG already while it is decoded, which takes a fourth of the memory each time.
 
     Raises:
         BadPicture: empty, too large, of no known format, animated, truncated or broken.
         OSError: `source` is a path that cannot be read.
     """
-    if isinstance(source, Path):
-        if source.stat().st_size > max_bytes:
-            raise _too_many_bytes(max_bytes)
-        source = source.read_bytes()
-    if not source:
-        raise BadPicture("This file is empty. Export the picture again and retry.", "empty")
-    if len(source) > max_bytes:
-        raise _too_many_bytes(max_bytes)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    if isinstance(source, bytes):
+        opened: nullcontext[BinaryIO] | BinaryIO = nullcontext(io.BytesIO(source))
+    elif isinstance(source, Path):
+        opened = source.open("rb")
+    else:
+        opened = nullcontext(source)
+    with opened as file, warnings.catch_warnings():
         # Broken files make Pillow warn as well as raise; the sentence below says all of it.
         warnings.filterwarnings("ignore", category=UserWarning)
+        size = file.seek(0, io.SEEK_END)
+        if not size:
+            raise BadPicture("This file is empty. Export the picture again and retry.", "empty")
+        if size > max_bytes:
+            raise _too_many_bytes(max_bytes)
         try:
-            return _decode(source, max_pixels)
+            return _decode(file, max_pixels, enough)
         except BadPicture:
             raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise _too_many_pixels(max_pixels) from None
         except MemoryError:
             raise _too_many_pixels(max_pixels) from None
         except Exception:  # Pillow's decoders raise nearly everything on broken input.
@@ -86,9 +121,10 @@ def read(
             ) from None
 
 
-def _decode(data: bytes, max_pixels: int) -> Picture:
+def _decode(file: BinaryIO, max_pixels: int, enough: int | None) -> Picture:
+    file.seek(0)
     try:
-        probe = Image.open(io.BytesIO(data), formats=FORMATS)
+        probe = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         raise BadPicture(
             "This is not a picture that can be read here, whatever its name says. "
@@ -113,13 +149,28 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         )
     source_format = str(probe.format)
     probe.verify()
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    file.seek(0)
+    image: Image.Image = Image.open(file, formats=FORMATS)
+    shrink = _shrink(image.size, enough)
+    if shrink > 1:
+        image.draft(None, (width // shrink, height // shrink))  # does nothing where it is no JPEG
+    drafted = image.size != (width, height)
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    plain = to_rgb(upright)
-    clean = Image.new("RGB", plain.size)
-    clean.paste(plain)
-    return Picture(clean, source_format)
+    on_its_side = image.getexif().get(ExifTags.Base.Orientation) in ON_ITS_SIDE
+    ImageOps.exif_transpose(image, in_place=True)
+    image = to_rgb(image)
+    if shrink > 1 and not drafted:
+        image = image.reduce(shrink)
+    # Whatever an encoder would write along (EXIF, comments, profiles) is kept here, and only here.
+    image.info.clear()
+    return Picture(image, source_format, (height, width) if on_its_side else (width, height))
+
+
+def _shrink(size: tuple[int, int], enough: int | None) -> int:
+    if enough is None:
+        return 1
+    pixels = size[0] * size[1]
+    return next((step for step in SHRINKS if pixels >= enough * step * step), 1)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -131,19 +182,31 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep_gray(image).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        to_plain = _deep_gray(image)
+    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        to_plain = _on_white
+    else:
+        to_plain = _convert
+    plain = Image.new("RGB", image.size)
+    for box in strips(image.size):
+        plain.paste(to_plain(image.crop(box)), box)
+    return plain
 
 
-def _deep_gray(image: Image.Image) -> Image.Image:
-    """Scale gray of more than 8 bits to 8 bits by the camera's bit depth."""
-    wide = image if image.mode in ("I", "F") else image.convert("I")
-    extrema = wide.getextrema()
-    low, high = float(extrema[0]), float(extrema[1])  # type: ignore[arg-type]
+def _convert(strip: Image.Image) -> Image.Image:
+    return strip.convert("RGB")
+
+
+def _on_white(strip: Image.Image) -> Image.Image:
+    layer = strip.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _deep_gray(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return what scales gray of more than 8 bits to 8 bits, by the camera's bit depth."""
+    extrema = [_wide(image.crop(box)).getextrema() for box in strips(image.size)]
+    low = min(float(each[0]) for each in extrema)  # type: ignore[arg-type]
+    high = max(float(each[1]) for each in extrema)  # type: ignore[arg-type]
     if image.mode == "F" and low >= 0.0 and high <= 1.0:
         full = 1.0
     elif low < 0 or high >= 2 ** CAMERA_BITS[-1]:
@@ -154,7 +217,13 @@ def _deep_gray(image: Image.Image) -> Image.Image:
     else:
         full = float(next(2**bits - 1 for bits in CAMERA_BITS if high < 2**bits))
     scale = 255.0 / full
-    return wide.point(lambda value: value * scale + 0.0).convert("L")
+    return lambda strip: (
+        _wide(strip).point(lambda value: value * scale + 0.0).convert("L").convert("RGB")
+    )
+
+
+def _wide(image: Image.Image) -> Image.Image:
+    return image if image.mode in ("I", "F") else image.convert("I")
 
 
 def _too_many_bytes(max_bytes: int) -> BadPicture:

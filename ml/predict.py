@@ -37,7 +37,8 @@ MARGIN = 128
 # A picture in which no map holds this much of a cell in any one place (3 x 3 map pixels) shows
 # none: what is left is the sum of thousands of nearly empty map pixels.
 EMPTY = 0.4
-# A picture is scaled to at most this many pixels (a 4000 x 4000 one whole).
+# A picture is looked at with at most this many pixels (a 4000 x 4000 one whole); a larger one is
+# brought to them once, as it is opened, and its full size let go.
 MAX_WORK = 16_000_000
 
 
@@ -102,9 +103,14 @@ class FieldPrediction:
 
 @dataclass
 class Work:
-    """A picture at the scale it is looked at: 8-bit pixels, light, and what came out."""
+    """A picture at the scale it is looked at: 8-bit pixels, light, and what came out.
+
+    size: width and height of the given picture; `image` has at most MAX_WORK pixels of it. All
+    lengths (cell_px) and the factor are in pixels of the given picture.
+    """
 
     image: Image.Image
+    size: tuple[int, int]
     light: Floats
     cell_px: float
     sure: bool
@@ -166,9 +172,17 @@ class Predictor:
         scales = list(microns_per_pixel) if microns_per_pixel is not None else [None] * len(images)
         if len(scales) != len(images):
             raise ValueError("Give one value of micrometers per pixel for each picture.")
-        works = [self.prepare(image, scale) for image, scale in zip(images, scales, strict=True)]
-        look(self.net, works, self.bundle.config)
-        return [self._conclude(work) for work in works]
+        found: list[FieldPrediction] = []
+        works: list[Work] = []
+        for number, (image, scale) in enumerate(zip(images, scales, strict=True), 1):
+            works.append(self.prepare(image, scale))
+            # Small pictures share a pass; large ones are not held open beside each other.
+            held = sum(work.image.width * work.image.height for work in works)
+            if held >= MAX_WORK or number == len(images):
+                look(self.net, works, self.bundle.config)
+                found += [self._conclude(work) for work in works]
+                works.clear()
+        return found
 
     def prepare(self, source: Image.Image | Path, microns_per_pixel: float | None) -> Work:
         """Open a picture and guess how wide its red cells are."""
@@ -188,8 +202,8 @@ class Predictor:
                 marks.append(
                     SuggestedMark(
                         code,
-                        min(x * step, work.image.width - 0.5),
-                        min(y * step, work.image.height - 0.5),
+                        min(x * step, work.size[0] - 0.5),
+                        min(y * step, work.size[1] - 0.5),
                     )
                 )
         return FieldPrediction(
@@ -215,16 +229,29 @@ def prepare(
         OSError: a file cannot be read.
         ValueError: `microns_per_pixel` is not above 0.
     """
-    image = pictures.read(source).image if isinstance(source, Path) else pictures.to_rgb(source)
+    if isinstance(source, Path):
+        picture = pictures.read(source, enough=MAX_WORK)
+        image, size = picture.image, picture.size
+    else:
+        image, size = pictures.to_rgb(source), source.size
     if microns_per_pixel is None:
-        cell_px = config.input.guess * math.sqrt(image.width * image.height)
+        cell_px = config.input.guess * math.sqrt(size[0] * size[1])
     elif microns_per_pixel > 0 and math.isfinite(microns_per_pixel):
         cell_px = RED_CELL_MICRONS / microns_per_pixel
     else:
         raise ValueError("Micrometers per pixel must be above 0.")
+    share = math.sqrt(MAX_WORK / (image.width * image.height))
+    if share < 1.0:
+        small = (max(1, int(image.width * share)), max(1, int(image.height * share)))
+        image = image.resize(small, Image.Resampling.BILINEAR)
     light = background(image, config.input)
     return Work(
-        image, light, cell_px, microns_per_pixel is not None, np.empty((0, 0, 3), dtype=np.uint8)
+        image,
+        size,
+        light,
+        cell_px,
+        microns_per_pixel is not None,
+        np.empty((0, 0, 3), dtype=np.uint8),
     )
 
 
@@ -268,7 +295,7 @@ def _correct(work: Work, earlier: float, number: int, config: BundleConfig) -> N
 
 def _scale(work: Work, config: BundleConfig) -> None:
     """Bring the picture to the net's scale, as far as it fits into memory."""
-    width, height = work.image.size
+    width, height = work.size
     if config.input.frame:
         factor, work.sure = config.input.frame / max(width, height), True
     else:

@@ -1,0 +1,101 @@
+"""Pictures of up to a hundred megapixels: read as far as is of use, and within bounds of memory."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml import pictures
+from ml.config import RED_CELL_MICRONS
+from ml.predict import MAX_WORK, Predictor
+from tests.ml.making import CELL_PX, smear
+
+BASE = Path("ml/weights/base")
+SIDE = 10_000
+# Prints by how many MiB the peak of memory rose, over what the program needs for a small picture.
+PEAK = """
+import sys
+from pathlib import Path
+from ml.predict import Predictor
+from ml.synthetic import render
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+
+predictor = Predictor(sys.argv[1], 1)
+predictor.predict([render(0).image])
+before = peak()
+predictor.predict([Path(name) for name in sys.argv[2:]])
+print(peak() - before)
+"""
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_reader_gets_as_many_pixels_as_it_can_use(kind: str, orientation: int) -> None:
+    ramp = np.linspace(0, 255, 1600, dtype=np.uint8)
+    image = Image.fromarray(np.stack([np.tile(ramp, (1200, 1))] * 3, axis=-1))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(image, kind, exif=exif)
+    whole = pictures.read(data)
+    part = pictures.read(data, enough=100_000)
+    upright = (1600, 1200) if orientation == 1 else (1200, 1600)
+    assert whole.size == whole.image.size == part.size == upright
+    assert part.image.size == (upright[0] // 4, upright[1] // 4)
+    small = np.asarray(whole.image.reduce(4), dtype=float)
+    assert np.abs(np.asarray(part.image, dtype=float) - small).max() < 4
+    assert pictures.read(data, enough=1_000_000).image.size == upright
+
+
+def test_marks_of_a_large_picture_lie_in_its_own_pixels() -> None:
+    predictor = Predictor(BASE)
+    small = smear(3).image
+    times = 16
+    large = small.resize((small.width * times, small.height * times), Image.Resampling.BICUBIC)
+    assert large.width * large.height > MAX_WORK
+    here, there = predictor.predict(
+        [small, large], [RED_CELL_MICRONS / CELL_PX, RED_CELL_MICRONS / CELL_PX / times]
+    )
+    assert {code: count.value for code, count in there.counts.items()} == {
+        code: count.value for code, count in here.counts.items()
+    }
+    assert here.counts["RBC"].value
+    for mark in here.marks:
+        near = [
+            (other.x / times - mark.x, other.y / times - mark.y)
+            for other in there.marks
+            if other.cell_type == mark.cell_type
+        ]
+        assert min(max(abs(x), abs(y)) for x, y in near) < 3
+    assert there.map_step * there.count_map.shape[2] == pytest.approx(large.width, rel=0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("kind", "most"), [("JPEG", 350), ("PNG", 700)])
+def test_a_hundred_megapixels_are_counted_within_bounds(
+    tmp_path: Path, kind: str, most: int
+) -> None:
+    file = tmp_path / f"large.{kind.lower()}"
+    Image.new("RGB", (SIDE, SIDE), (225, 220, 228)).save(file, kind)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(BASE), str(file), str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0 < int(done.stdout) < most
