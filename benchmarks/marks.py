@@ -12,18 +12,18 @@ second, in which the next one is fetched ahead.
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from benchmarks.chromium import chromium, new_page, picture_on, sign_in
 from ml.synthetic import render
 from tests.counting.pictures import encoded
 from tests.scripts import Script
-from tests.stack import PASSWORD, Prepared, Stack
+from tests.stack import Prepared, Stack
 
 # Milliseconds.
 CLICK_LIMIT = 50
@@ -91,11 +91,7 @@ def prepare(stack: Stack, fields: int, marks: int) -> tuple[int, int]:
 
 def time_clicks(page: Page, clicks: int) -> list[float]:
     """Mark cells in the free part of the picture and return the milliseconds of each click."""
-    frame = page.locator("#viewer").bounding_box()
-    assert frame is not None
-    scale = min(frame["width"] / SIZE[0], frame["height"] / SIZE[1])
-    left = frame["x"] + (frame["width"] - SIZE[0] * scale) / 2
-    top = frame["y"] + (frame["height"] - SIZE[1] * scale) / 2
+    left, top, scale = picture_on(page, SIZE)
     count = page.locator("[data-type=RBC] [data-number]")
     before = int(count.input_value())
     for n in range(clicks):
@@ -127,23 +123,15 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=60)
     parser.add_argument("--fields", type=int, default=30)
     options = parser.parse_args()
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         stack = Prepared(Path(folder)).copy()
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-        )
         try:
             stack.manage("setup_lab")
             stack.start("web")
             full, first = prepare(stack, options.fields, options.marks)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page = new_page(browser)
             page.add_init_script(WATCH)
-            page.goto(f"{stack.url}/accounts/login/")
-            page.get_by_label("User name").fill("admin")
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url(f"{stack.url}/")
+            sign_in(page, stack)
             page.goto(f"{stack.url}/fields/{full}/")
             expect(page.locator("[data-type=RBC] [data-number]")).to_have_value(str(options.marks))
             page.wait_for_timeout(THINKING)
@@ -152,7 +140,6 @@ def main() -> int:
             page.wait_for_timeout(THINKING)
             enters = time_enters(page, options.fields)
         finally:
-            browser.close()
             stack.close()
     passed = True
     for name, times, limit in (

@@ -1,0 +1,1 @@
+"""What it takes to correct real fields here and in Label Studio, by one scripted reader."""
