@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from ml import pictures
     from ml.predict import Predictor
+    from ml.quality import FAULTS
 
     opened = []
     for path in options.images:
@@ -180,7 +181,12 @@ def _predict(options: argparse.Namespace) -> int:
         counts = ", ".join(
             f"{code} {c.value} ({c.low} to {c.high})" for code, c in field.counts.items()
         )
-        print(f"{path}: {counts}{'; unlike the training data' if field.novel else ''}")
+        doubts = ["This does not look like what the model learned from."] if field.novel else []
+        print(
+            " ".join(
+                [f"{path}: {counts}.", *doubts, *(FAULTS[fault] for fault in field.quality.faults)]
+            )
+        )
     return 0
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ml import calibrate, peaks, pictures
+from ml import calibrate, peaks, pictures, quality
 from ml.bundle import BadBundle, Bundle, load
 from ml.config import RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
 from ml.nets import MULTIPLE, SCALE_FLOOR, STRIDE, Counter
@@ -68,6 +68,7 @@ class FieldPrediction:
     count_map: [types, h, w], cells per map pixel, in the order of `counts`; a map pixel is
     `map_step` pixels of the picture wide and high. novelty: 0 to 1, unlike the training data from
     novelty_threshold on. cell_px: the width of a red cell that the picture was taken to have.
+    quality: whether the picture is good enough to count in.
     """
 
     counts: dict[str, Count]
@@ -76,6 +77,7 @@ class FieldPrediction:
     count_map: Floats
     map_step: float
     cell_px: float
+    quality: quality.Quality
     novelty_threshold: float = calibrate.NOVELTY_THRESHOLD
 
     @property
@@ -93,6 +95,8 @@ class FieldPrediction:
             "novelty": round(self.novelty, 4),
             "novelty_threshold": self.novelty_threshold,
             "novel": self.novel,
+            "faults": list(self.quality.faults),
+            "quality": self.quality.measures(),
             "red_cell_px": round(self.cell_px, 1),
             "marks": [
                 {"cell_type": mark.cell_type, "x": round(mark.x, 1), "y": round(mark.y, 1)}
@@ -206,16 +210,17 @@ class Predictor:
                         min(y * step, work.size[1] - 0.5),
                     )
                 )
+        # In a frame of fixed size the cells' width is what the net saw, not what it was given.
+        seen = config.input.cell_px * (2.0**work.log_scale if config.input.frame else 1.0)
+        raws = {code: count.raw for code, count in counts.items()}
         return FieldPrediction(
             counts=counts,
             novelty=calibration.novelty.score(work.features),
             marks=marks,
             count_map=work.maps,
             map_step=step,
-            # In a frame of fixed size the cells' width is what the net saw, not what it was given.
-            cell_px=config.input.cell_px
-            / work.factor
-            * (2.0**work.log_scale if config.input.frame else 1.0),
+            cell_px=seen / work.factor,
+            quality=quality.judge(work.pixels, work.light, seen, raws),
         )
 
 

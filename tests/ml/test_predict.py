@@ -230,8 +230,8 @@ def test_the_command_tells_counts_as_lines_and_as_json(cli: Cli, tmp_path: Path)
     red = counts["RBC"]
     assert (status, len(lines)) == (0, 2)
     assert lines[0].startswith(f"{paths[0]}: RBC {red['value']} ({red['low']} to {red['high']}), ")
-    assert "unlike the training data" not in lines[0]
-    assert lines[1].endswith("unlike the training data")
+    assert "does not look like what the model learned from" not in lines[0]
+    assert "does not look like what the model learned from" in lines[1]
 
 
 def test_the_command_refuses_with_a_sentence(cli: Cli, tmp_path: Path) -> None:

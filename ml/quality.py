@@ -1,0 +1,158 @@
+"""Is a picture good enough to count in? Focus, light, stain and overlap, each with what to do.
+
+Judged on the picture as the net sees it, where a red cell is about `InputConfig.cell_px` wide: so
+sharpness is measured against the cell, whatever the camera's pixels. Thresholds were set on the
+training fields, plain and spoiled (`benchmarks/doubt.py --splits train`). numpy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+# What may be wrong, and what to do, in words for the person at the microscope.
+FAULTS = {
+    "blurred": "Out of focus: refocus and take it again.",
+    "dark": "Too dark: give more light or a longer exposure and take it again.",
+    "bright": "Overexposed, cells fade into white: take it again with less light.",
+    "faint": "The stain is too faint to tell cells apart: stain the smear anew.",
+    "crowded": "Cells lie on top of each other: take a field where the smear is thinner.",
+}
+# One line of pixels in so many is looked at, across and down: cells are larger.
+EVERY = 4
+# Blur that removes detail this fine (share of a red cell's width) is what focus is measured by:
+# 0.6 um, a little more than an oil lens resolves.
+DETAIL = 1 / 12
+# Real fields have 1.63 at least; blurred by 0.08 of a cell's width (standard deviation) at most
+# 1.38. From there on counts drop: by 9 % at 0.08, by a third at 0.15.
+SHARP = 1.45
+# An empty slide this dark (of 255) leaves less than a quarter of the camera's levels to the cells.
+DARK = 64
+# A pixel is lost in white from this level on, in all three colors. With 1.4 times the light the
+# empty slide alone is lost, at most 0.72 of the picture, and counts hold; with 1.8 times, cells go.
+WHITE = 254
+LOST = 0.75
+# Green density (natural logarithm) from which on a pixel is stained: an unstained one has 0.03.
+STAINED = 0.1
+# The tenth of the picture that is densest has at least 0.25 in real fields; a third of the stain is
+# left below this, and counts begin to change. It says so only where cells cover as much.
+FAINT = 0.13
+COVERED = 0.2
+# Nothing in the picture is denser: then even nuclei are faint.
+FAINT_NUCLEI = 0.2
+# Places that take this much more light than most of what is stained are two cells deep, or nuclei.
+DEEPER = 1.5
+# Area that a white cell's nucleus darkens, in red cells' areas.
+NUCLEUS = 2.0
+# Layers of cells over the whole picture: 0.53 in real fields (median), 1 in a hundred has more.
+CROWDED = 0.75
+# Cell types that have no nucleus.
+PLAIN = ("RBC", "PLT")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was measured, and what is wrong: codes of `FAULTS`, the worst first.
+
+    sharpness: 1 is a blur, see `_sharpness`; light: of the empty slide, 0 to 255; lost: share of
+    the picture that is white; stain: green density that a tenth of the picture exceeds; layers:
+    how many cells deep the picture is covered, on average.
+    """
+
+    sharpness: float
+    light: float
+    lost: float
+    stain: float
+    layers: float
+    faults: tuple[str, ...]
+
+    def measures(self) -> dict[str, float]:
+        """Return the numbers, ready for JSON."""
+        return {
+            name: round(float(value), 3) for name, value in vars(self).items() if name != "faults"
+        }
+
+
+def judge(
+    pixels: NDArray[np.uint8], light: Floats, cell_px: float, counts: Mapping[str, float]
+) -> Quality:
+    """Judge a picture.
+
+    pixels: [h, w, 3], red, green, blue. light: of the empty slide, [3], 1 to 255. cell_px: width
+    of a red cell in these pixels. counts: raw counts by cell type.
+    """
+    rows = pixels[::EVERY, ::2]
+    table = -np.log(np.maximum(np.arange(256, dtype=np.float32), 1.0) / light[1])
+    # Of all pixels, how many have each level: from it come all shares and percentiles.
+    shares = np.bincount(rows[..., 1].ravel(), minlength=256) / rows[..., 1].size
+    stained = np.where(table > STAINED, shares, 0.0)
+    cell = np.pi / 4 * cell_px**2 / (pixels.shape[0] * pixels.shape[1])
+    nuclei = NUCLEUS * cell * sum(n for code, n in counts.items() if code not in PLAIN)
+    deeper = float(stained[table > DEEPER * _denser(table, stained, 0.5)].sum())
+    layers = float(stained.sum()) + max(0.0, deeper - nuclei)
+    white = (rows >= WHITE).reshape(-1, 3)
+    lost = float((white[:, 0] & white[:, 1] & white[:, 2]).mean())
+    stain = _denser(table, shares, 0.1)
+    sharpness = _sharpness(table, pixels[..., 1], max(2, round(DETAIL * cell_px)))
+    covered = nuclei + cell * counts.get("RBC", 0.0)
+    faults = []
+    if stained.sum() > STAINED * cell and sharpness < SHARP:
+        faults.append("blurred")
+    if light.max() < DARK:
+        faults.append("dark")
+    if sum(counts.values()) >= 0.5 and (
+        (stain < FAINT and covered >= COVERED) or _denser(table, shares, 0.01) < FAINT_NUCLEI
+    ):
+        faults.append("faint")
+    if layers > CROWDED:
+        faults.append("crowded")
+    if lost > LOST:
+        # What is lost in white hides all else.
+        faults = ["bright"]
+    return Quality(sharpness, float(light.max()), lost, stain, layers, tuple(faults))
+
+
+def _denser(table: Floats, shares: NDArray[np.float64], share: float) -> float:
+    """Return the density that `share` of the pixels exceed; `shares` holds them by level."""
+    below = np.cumsum(shares)
+    if below[-1] <= 0.0:
+        return 0.0
+    return float(table[int(np.searchsorted(below, share * below[-1]))])
+
+
+def _sharpness(table: Floats, green: NDArray[np.uint8], reach: int) -> float:
+    """Return how much of the edges' strength is lost by one more blur: 1 for what is blurred.
+
+    A blur takes much from a sharp picture and little from a blurred one (Crete et al. 2007, The
+    blur effect: perception and estimation with a new no-reference perceptual blur metric). Strength
+    is the mean squared slope, as in Tenengrad (Tenenbaum 1970; Pertuz et al. 2013), before and
+    after a blur that reaches `reach` pixels to both sides; as a ratio it does not depend on
+    contrast or on how many cells there are. The slope is taken over two pixels after smoothing by
+    1 2 1, against the camera's noise.
+    """
+    before = after = 0.0
+    for lines in (green[::EVERY], green[:, ::EVERY].T):
+        if lines.shape[1] <= 2 * reach + 4:
+            continue
+        fine = _smooth(np.take(table, lines), 1)
+        before += _strength(fine)
+        after += _strength(_smooth(fine, reach))
+    return before / after if after > 0.0 else float(SHARP)
+
+
+def _strength(lines: Floats) -> float:
+    """Return the mean squared slope over two pixels."""
+    slopes = (lines[:, 2:] - lines[:, :-2]).ravel()
+    return float(np.dot(slopes, slopes)) / slopes.size
+
+
+def _smooth(lines: Floats, reach: int) -> Floats:
+    """Weigh each value with those `reach` before and after it by 1 2 1."""
+    out = lines[:, : -2 * reach] + lines[:, 2 * reach :]
+    out += 2.0 * lines[:, reach:-reach]
+    return np.asarray(0.25 * out, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""Good fields pass; each way in which a picture goes wrong is found and said."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from benchmarks.spoiled import blurred, crowded, exposed, faint
+from ml.predict import Predictor
+from ml.quality import FAULTS
+from ml.synthetic import STAINS, render
+from tests.ml.conftest import Cli
+
+CELL_PX = 90.0
+# A drawn field's optics blur by 0.01 of a cell; sharp pictures stay sharp in any size.
+SIZES = (0.4, 1.0, 1.5)
+
+
+@pytest.fixture(scope="module")
+def fields() -> list[Image.Image]:
+    """One field in each stain."""
+    return [render(seed, stain=stain).image for seed, stain in enumerate(STAINS)]
+
+
+def faults(base: Predictor, images: list[Image.Image]) -> list[set[str]]:
+    return [set(told.quality.faults) for told in base.predict(images)]
+
+
+@pytest.mark.parametrize("by", SIZES)
+def test_good_fields_pass_in_any_size(
+    base: Predictor, fields: list[Image.Image], by: float
+) -> None:
+    sizes = [(round(image.width * by), round(image.height * by)) for image in fields]
+    images = [
+        image.resize(size, Image.Resampling.BICUBIC)
+        for image, size in zip(fields, sizes, strict=True)
+    ]
+    assert faults(base, images) == [set()] * len(fields)
+
+
+def test_a_small_compressed_field_passes(base: Predictor) -> None:
+    image = render(3, width=256, height=256, red_cells=12, cell_px=60.0).image
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=75)
+    assert faults(base, [Image.open(file)]) == [set()]
+
+
+@pytest.mark.parametrize(
+    ("fault", "spoil"),
+    [
+        ("blurred", blurred(0.12)),
+        ("blurred", blurred(0.12, noise=3.0)),
+        ("blurred", blurred(0.25)),
+        ("dark", exposed(0.15)),
+        ("bright", exposed(3.0)),
+        ("faint", faint(0.12)),
+        ("crowded", crowded(4)),
+    ],
+)
+def test_what_is_wrong_is_found(
+    base: Predictor, fields: list[Image.Image], fault: str, spoil
+) -> None:
+    told = faults(base, [spoil(image, CELL_PX) for image in fields])
+    assert all(fault in found for found in told), told
+
+
+def test_a_little_blur_or_less_light_is_no_fault(
+    base: Predictor, fields: list[Image.Image]
+) -> None:
+    for spoil in (blurred(0.02), exposed(0.6), faint(0.8)):
+        assert faults(base, [spoil(image, CELL_PX) for image in fields]) == [set()] * len(fields)
+
+
+def test_an_empty_slide_is_not_out_of_focus_faint_or_crowded(base: Predictor) -> None:
+    empty = render(0, red_cells=0, white_cells=0, platelets=0).image
+    soft = empty.filter(ImageFilter.GaussianBlur(20))
+    plain = Image.new("RGB", (640, 480), (200, 205, 210))
+    thin = Image.fromarray(np.full((40, 400, 3), 190, np.uint8))
+    assert faults(base, [empty, soft, plain, thin]) == [set()] * 4
+
+
+def test_the_command_says_what_to_do(cli: Cli, fields: list[Image.Image], tmp_path: Path) -> None:
+    fields[0].save(tmp_path / "good.png")
+    blurred(0.2)(fields[0], CELL_PX).save(tmp_path / "soft.png")
+    status, out, _ = cli("predict", tmp_path / "good.png", tmp_path / "soft.png")
+    good, soft = out.splitlines()
+    assert status == 0
+    assert FAULTS["blurred"] in soft
+    assert FAULTS["blurred"] not in good
+    status, out, _ = cli("predict", "--json", tmp_path / "soft.png")
+    (row,) = json.loads(out)
+    assert row["faults"] == ["blurred"]
+    assert row["quality"]["sharpness"] < 1.45
