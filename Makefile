@@ -15,8 +15,9 @@ digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.runtime-$(call digest,requirements/runtime.txt requirements/build.txt)
 TESTING := $(VENV)/.testing-$(call digest,requirements/runtime.txt requirements/test.txt)
 BROWSER := node_modules/.installed-$(call digest,package-lock.json)
+WORDS := labsite/locale/.compiled-$(call digest,labsite/translations.py labsite/locale/*/LC_MESSAGES/*.po)
 
-.PHONY: help run setup test lint format lock clean
+.PHONY: help run setup test lint format lock translations clean
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,7 +25,7 @@ help: ## Show these lines
 run: setup ## Start HemaTally on this computer (PORT=8000, HOST=127.0.0.1, DATA_DIR=var)
 	@exec $(PYTHON) manage.py serve --host $(HOST) --port $(PORT)
 
-setup: $(RUNTIME) $(BROWSER) ## Install what it needs into .venv and node_modules
+setup: $(RUNTIME) $(BROWSER) $(WORDS) ## Install what it needs into .venv and node_modules
 
 test: setup $(TESTING) ## Run linters, types and all tests, as the automatic checks do
 	@scripts/test-programs.sh
@@ -42,8 +43,12 @@ format: $(TESTING) ## Put the code in order
 lock: $(RUNTIME) ## Write requirements/*.txt anew from requirements/*.in
 	@$(PYTHON) requirements/lock.py
 
+translations: $(RUNTIME) ## Bring labsite/locale up to date with the sources, and say what is left
+	@$(PYTHON) -m labsite.translations renew
+
 clean: ## Remove what set-up made; the data in var stays
 	@rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	@rm -rf static/words labsite/locale/.compiled-* labsite/locale/*/LC_MESSAGES/*.mo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON):
@@ -66,3 +71,8 @@ $(BROWSER): $(RUNTIME)
 	@echo "Installing browser libraries..."
 	@$(VENV)/bin/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
+
+# The server and the pages read what this makes of the catalogs.
+$(WORDS): $(RUNTIME)
+	@$(PYTHON) -m labsite.translations compile
+	@rm -f labsite/locale/.compiled-* && touch $@

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
-from django.views.i18n import JavaScriptCatalog
+from django.views.i18n import set_language
 
 from counting.views import (
     accounts,
@@ -80,5 +80,5 @@ urlpatterns = [
     path("fields/<int:field_id>/count-map/", fields.count_map, name="field-count-map"),
     path("fields/<int:field_id>/thumbnail/", fields.thumbnail, name="field-thumbnail"),
     path("status/", status.status, name="status"),
-    path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+    path("language/", set_language, name="language"),
 ]

@@ -40,6 +40,7 @@ def configuration_holds(**_: Any) -> list[CheckMessage]:
         *base_model_is_there(),
     ]
 
+        *words_are_compiled(),
 
 def schedule_is_a_time() -> Iterator[CheckMessage]:
     """RETRAIN_SCHEDULE is cron's five fields or `disable`."""
@@ -94,3 +95,18 @@ def base_model_is_there() -> Iterator[CheckMessage]:
             "at a model bundle.",
             id="labsite.W001",
         )
+
+
+def words_are_compiled() -> Iterator[CheckMessage]:
+    """Set-up compiles the translations; without them a language would fall back to English."""
+    for code, name in settings.LANGUAGES:
+        compiled = (
+            Path(settings.LOCALE_PATHS[0]) / code / "LC_MESSAGES" / "django.mo",
+            Path(settings.STATICFILES_DIRS[0]) / "words" / f"{code}.js",
+        )
+        if code != settings.LANGUAGE_CODE and not all(path.is_file() for path in compiled):
+            yield Error(
+                f"the words of {name} are not compiled: run `make setup`, or "
+                "`python -m labsite.translations compile`.",
+                id="labsite.E006",
+            )

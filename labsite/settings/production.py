@@ -67,6 +67,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = redis_broker(env.str("BROKER_PREFIX", default=
 
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=3600 if HTTPS else 0)
 # Only behind a proxy that sets this header itself; elsewhere any visitor could claim HTTPS.

@@ -1,6 +1,6 @@
 /** Tells that another tab or device saved the same field, and lets the reader choose. */
 import { one, say } from "../lib/dom.js";
-import { fill, gettext, ngettext } from "../lib/i18n.js";
+import { clockTime, fill, gettext, ngettext } from "../lib/i18n.js";
 
 /** @typedef {import("./screen.js").Screen} Screen */
 
@@ -20,7 +20,7 @@ export class Conflict {
     if (!conflict) return;
     const { mine, other } = conflict;
     say(one("[data-version-mine]"), this.#words(mine));
-    const at = new Date(other.saved_at).toLocaleTimeString([], { timeStyle: "short" });
+    const at = clockTime(other.saved_at);
     const when = other.state === "submitted" ? gettext("submitted %(at)s") : gettext("saved %(at)s");
     say(one("[data-version-other]"), `${this.#words(other)} (${fill(when, { at })})`);
     one('[data-notice="conflict"]').scrollIntoView({ block: "nearest" });

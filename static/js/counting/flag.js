@@ -1,7 +1,7 @@
 /** The dialog of one field: say that it cannot be read, take that back, and comment. */
 import { api } from "../lib/api.js";
 import { fromTemplate, one, say } from "../lib/dom.js";
-import { fill, gettext } from "../lib/i18n.js";
+import { dayAndTime, fill, gettext } from "../lib/i18n.js";
 
 /** @typedef {import("./screen.js").Screen} Screen */
 
@@ -73,7 +73,7 @@ export class Flags {
     const rows = results.map((comment) => {
       const row = fromTemplate("#comment-template");
       say(one("[data-author]", row), comment.author);
-      say(one("[data-at]", row), new Date(comment.created_at).toLocaleString());
+      say(one("[data-at]", row), dayAndTime(comment.created_at));
       say(one("[data-text]", row), comment.text);
       return row;
     });

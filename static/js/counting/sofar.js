@@ -4,7 +4,7 @@
  */
 import { api } from "../lib/api.js";
 import { one, say } from "../lib/dom.js";
-import { fill, gettext, ngettext } from "../lib/i18n.js";
+import { fill, fixed, gettext, ngettext } from "../lib/i18n.js";
 import { remember, remembered } from "../lib/remembered.js";
 import { binomial, moreFields, poisson } from "./statistics.js";
 
@@ -123,8 +123,8 @@ export class SoFar {
 function cell(row, name, value, limits) {
   const there = one(`[data-${name}]`, row);
   const digits = name === "share" || value === null || value >= 50 ? 0 : 1;
-  const shown = name === "share" ? value?.toFixed(0) : value;
+  const shown = name === "share" && value !== null ? fixed(value, 0) : value;
   say(one("b", there), value === null ? "–" : String(shown));
-  const range = `${limits.low.toFixed(digits)}–${limits.high.toFixed(digits)}`;
+  const range = `${fixed(limits.low, digits)}–${fixed(limits.high, digits)}`;
   say(one("span", there), value === null ? "" : range);
 }

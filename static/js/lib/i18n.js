@@ -1,16 +1,23 @@
 /**
- * Words on the page. In English the source is the text; in other languages Django's catalog is
- * loaded before the modules and sets `globalThis.django`.
+ * Words, numbers and moments in the page's language. In English the source is the text; for other
+ * languages set-up compiles a script (words/CODE.js) that is loaded before the modules.
+ *
+ * @type {{plural: (n: number) => number, words: Record<string, string | string[]>} | undefined}
  */
+const catalog = globalThis.translations;
+const language = document.documentElement.lang || "en";
 
 /** @param {string} message @returns {string} */
 export function gettext(message) {
-  return globalThis.django?.gettext?.(message) ?? message;
+  const found = catalog?.words[message];
+  return typeof found === "string" ? found : message;
 }
 
 /** @param {string} one @param {string} many @param {number} count @returns {string} */
 export function ngettext(one, many, count) {
-  return globalThis.django?.ngettext?.(one, many, count) ?? (count === 1 ? one : many);
+  const found = catalog?.words[one];
+  if (catalog && Array.isArray(found)) return found[catalog.plural(count)];
+  return count === 1 ? one : many;
 }
 
 /**
@@ -19,4 +26,23 @@ export function ngettext(one, many, count) {
  */
 export function fill(text, values) {
   return text.replace(/%\((\w+)\)s/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/** @param {number} value @param {number} decimals @returns {string} without marks for thousands */
+export function fixed(value, decimals) {
+  return value.toLocaleString(language, {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+    useGrouping: false,
+  });
+}
+
+/** @param {string} moment as the API writes it @returns {string} hour and minute */
+export function clockTime(moment) {
+  return new Date(moment).toLocaleTimeString(language, { timeStyle: "short" });
+}
+
+/** @param {string} moment as the API writes it @returns {string} day and time */
+export function dayAndTime(moment) {
+  return new Date(moment).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 }

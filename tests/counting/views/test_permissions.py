@@ -72,10 +72,10 @@ TABLE: tuple[Row, ...] = (
     ("field-count-map", "get", {}, 404, 404, 404, 404, 302),
     ("field-thumbnail", "get", {}, 200, 200, 200, 404, 302),
     ("status", "get", {}, 200, 200, 200, 200, 302),
-    ("javascript-catalog", "get", {}, 200, 200, 200, 200, 200),
+    ("language", "post", {"language": "id"}, 302, 302, 302, 302, 302),
 )
 ROLES = ("alice", "rita", "bob", "charlie", "nobody")
-OPEN_TO_ALL = ("login", "logout", "invitation", "javascript-catalog")
+OPEN_TO_ALL = ("login", "logout", "invitation", "language")
 
 
 def test_every_page_has_a_row() -> None:
