@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 
@@ -100,6 +101,14 @@ class Study(models.Model):
         return self.name
 
 
+# What a study begins with. Kept in these words, shown in the reader's, until a lab has its own.
+FIRST_NAMES = {
+    "RBC": gettext_noop("Red cells"),
+    "WBC": gettext_noop("White cells"),
+    "PLT": gettext_noop("Platelets"),
+}
+
+
 class CellType(models.Model):
     """What is counted. `code` is the key everywhere: counts, marks, model outputs."""
 
@@ -136,6 +145,11 @@ class CellType(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def label(self) -> str:
+        """The name in the reader's language where it is one that a study begins with."""
+        return gettext(self.name) if self.name in FIRST_NAMES.values() else self.name
 
 
 class Membership(models.Model):

@@ -31,7 +31,15 @@ class Method:
     """A way of counting: `key` is `reference`, `reader:ID` or `model:ID`."""
 
     key: str
-    name: str
+    # A reader's user name, a model version's name.
+    own_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it, in the language of who reads that."""
+        if self.kind == "model":
+            return _("Model %(name)s") % {"name": self.own_name}
+        return self.own_name or _("Reference count")
 
     @property
     def kind(self) -> str:
@@ -164,8 +172,8 @@ def methods_of(study: Study) -> list[Method]:
     )
     versions = ModelVersion.objects.filter(study=study).order_by("-number")
     return [
-        Method(REFERENCE, _("Reference count")),
-        *(Method(f"model:{row.pk}", _("Model %(name)s") % {"name": row.name}) for row in versions),
+        Method(REFERENCE),
+        *(Method(f"model:{row.pk}", row.name) for row in versions),
         *(Method(f"reader:{row.pk}", row.get_username()) for row in readers),
     ]
 

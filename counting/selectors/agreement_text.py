@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from counting.numbers import fixed, significant, span
@@ -81,8 +82,12 @@ def _percent(name: str, found: Estimate, source: str) -> FigureRow:
     )
 
 
+@translation.override("en")
 def as_csv(page: AgreementPage) -> str:
-    """Return figures, ranges, slides, anchoring and the fields that this person may see."""
+    """Return figures, ranges, slides, anchoring and the fields that this person may see.
+
+    The words are English in every language: programs read them.
+    """
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()

@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _
+from django.utils import translation
 
-from counting.models import Study
+from counting.models import Flag, Study
 
 from .fields import FieldView, view_fields
 
@@ -34,6 +34,7 @@ COLUMNS = (
     "predicted_high",
     "model_version",
     "novelty",
+    "faults",
     "prediction_shown",
     "fields",
     "flag",
@@ -71,7 +72,7 @@ def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, 
                 "sha256": view.field.sha256,
                 "cell_type": code,
                 "fields": 1,
-                "flag": view.flag.get_reason_display() if view.flag else "",
+                "flag": _words(view.flag) if view.flag else "",
             }
             yield row | _counted(view, code) | _predicted(view, code)
 
@@ -90,7 +91,7 @@ def _counted(view: FieldView, code: str) -> dict[str, Any]:
         "method": " + ".join(reading.method for reading in known),
         "revision": " + ".join(str(reading.revision) for reading in known),
         "submitted_at": known[-1].submitted_at,
-        "prediction_shown": shown.model_version.name if shown else _("none"),
+        "prediction_shown": shown.model_version.name if shown else "none",
     }
 
 
@@ -105,7 +106,14 @@ def _predicted(view: FieldView, code: str) -> dict[str, Any]:
         "predicted_high": count["high"],
         "model_version": prediction.model_version.name,
         "novelty": round(prediction.novelty, 3),
+        "faults": " + ".join(prediction.faults),
     }
+
+
+@translation.override("en")
+def _words(flag: Flag) -> str:
+    """Return why a field is flagged, in the same words for every reader of the file."""
+    return flag.get_reason_display()
 
 
 def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:

@@ -84,13 +84,18 @@ class Report:
     left_out: int
     flagged: int
     totals: list[TypeTotal]
-    shares_of: str
+    share_types: list[CellType]
     estimates: list[PerMicroliter]
     refusal: str
     warnings: list[str]
     versions: list[str]
     choices: dict[str, list[CalibrationView]]
 
+
+    @property
+    def shares_of(self) -> str:
+        """The names of the types that shares are of; empty where there are no shares."""
+        return " + ".join(row.label for row in self.share_types)
 
 @dataclass(frozen=True)
 class _Part:
@@ -124,7 +129,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
     ]
     counted = sum(view.reference is not None for view in views)
     predicted = sum(view.reference is None and view.prediction is not None for view in views)
-    totals, shares_of = _with_shares(totals)
+    totals, share_types = _with_shares(totals)
     refusal = "" if slide.field_choice == FieldChoice.RANDOM else _around_a_cell()
     estimates = [] if refusal else _estimates(totals, parts, options)
     used = [view.prediction for view in views if view.prediction and _uses(view, list(parts))]
@@ -137,7 +142,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
         left_out=len(views) - counted - predicted,
         flagged=len(everything) - len(views),
         totals=[total for total in totals if total.fields],
-        shares_of=shares_of,
+        share_types=share_types,
         estimates=estimates,
         refusal=refusal,
         warnings=_warnings(sum(row.novel for row in used), estimates),
@@ -207,13 +212,13 @@ def shares_among(codes: Sequence[str]) -> list[str]:
     return white if len(white) > 1 else list(codes)
 
 
-def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], str]:
-    """Add the shares, with the names of the types they are of."""
+def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], list[CellType]]:
+    """Add the shares, with the types they are of."""
     codes = shares_among([total.cell_type.code for total in totals if total.fields])
     among = [total for total in totals if total.cell_type.code in codes]
     whole = round(sum(total.total.value for total in among))
     if len(among) < 2 or not whole:
-        return totals, ""
+        return totals, []
     shared = []
     for total in totals:
         share = None
@@ -221,7 +226,7 @@ def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], str]:
             part = round(total.total.value)
             share = Estimate(100 * part / whole, binomial(part, whole).times(100))
         shared.append(replace(total, share=share))
-    return shared, " + ".join(total.cell_type.name for total in among)
+    return shared, [total.cell_type for total in among]
 
 
 def _estimates(

@@ -70,7 +70,7 @@ def _story(report: Report, title: str) -> list[Any]:
                 ],
                 *(
                     [
-                        row.cell_type.name,
+                        row.cell_type.label,
                         _pair(row.total, row.interval),
                         row.source,
                         _pair(row.per_field, row.per_field_interval),
@@ -85,7 +85,7 @@ def _story(report: Report, title: str) -> list[Any]:
     ]
     estimates = report_text.estimate_rows(report)
     if estimates:
-        rows = [[row.cell_type.name, _pair(row.value, row.interval), row.how] for row in estimates]
+        rows = [[row.cell_type.label, _pair(row.value, row.interval), row.how] for row in estimates]
         heads = [_("Cell type"), _("Per µL"), _("How")]
         story += [words(_("Estimates"), "Heading2"), _table([heads, *rows], (80, 110, 293))]
     if report.refusal:

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -226,7 +226,7 @@ def as_text(report: Report) -> str:
         fields_line(report),
     ]
     for row in total_rows(report):
-        line = f"{row.cell_type.name} ({row.cell_type.code}): {row.total} ({row.interval})"
+        line = f"{row.cell_type.label} ({row.cell_type.code}): {row.total} ({row.interval})"
         line += "; " + _("%(mean)s per field (%(span)s)") % {
             "mean": row.per_field,
             "span": row.per_field_interval,
@@ -235,9 +235,8 @@ def as_text(report: Report) -> str:
             line += f"; {row.share} ({row.share_interval})"
         lines.append(line)
     for estimate in estimate_rows(report):
-        lines.append(
-            f"{estimate.cell_type.name}: {estimate.value}/µL ({estimate.interval}) = {estimate.how}"
-        )
+        value = f"{estimate.value}/µL ({estimate.interval})"
+        lines.append(f"{estimate.cell_type.label}: {value} = {estimate.how}")
     if report.refusal:
         lines.append(report.refusal)
     lines += report.warnings
@@ -250,8 +249,9 @@ def made_on() -> str:
     return date_format(timezone.localtime(), "Y-m-d H:i")
 
 
+@translation.override("en")
 def as_csv(report: Report) -> str:
-    """Return the report as CSV, one line for each quantity; numbers as they are."""
+    """Return the report as CSV, one line for each quantity; the same in every language."""
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()

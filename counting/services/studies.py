@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
 from counting.models import CellType, Invitation, Membership, Role, Study
+from counting.models.study import FIRST_NAMES
 
 from . import audit, references, registry
 from .checks import check
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colors that stay apart for color-blind readers (Okabe & Ito 2008).
 FIRST_CELL_TYPES = (
-    {"code": "RBC", "name": "Red cells", "color": "#d55e00", "key": "r"},
-    {"code": "WBC", "name": "White cells", "color": "#0072b2", "key": "w"},
-    {"code": "PLT", "name": "Platelets", "color": "#cc79a7", "key": "p"},
+    {"code": "RBC", "name": FIRST_NAMES["RBC"], "color": "#d55e00", "key": "r"},
+    {"code": "WBC", "name": FIRST_NAMES["WBC"], "color": "#0072b2", "key": "w"},
+    {"code": "PLT", "name": FIRST_NAMES["PLT"], "color": "#cc79a7", "key": "p"},
 )
 # Keys with a meaning of their own on the counting screen (static/js/counting/keys.js).
 RESERVED_KEYS = frozenset("abcghmnv0")
@@ -112,7 +113,9 @@ def set_cell_types(*, study: Study, actor: User, cell_types: Sequence[Mapping[st
                 _("This study has no cell type %(code)s.") % {"code": given.get("code", "?")},
                 "cell_type",
             )
-        row.name = str(given.get("name", row.name)).strip()
+        name = str(given.get("name", row.label)).strip()
+        # The first names are shown in each reader's language: that is no new name.
+        row.name = row.name if name == row.label else name
         row.color = str(given.get("color", row.color)).lower()
         row.key = str(given.get("key", row.key)).lower()
         if row.key in RESERVED_KEYS:

@@ -84,7 +84,7 @@ def _plot(found: AgreementPage, name: str) -> SafeString | str:
     """Return the plot of that name, or nothing where there are too few fields for it."""
     choice, comparison = found.choice, found.comparison
     points = [(pair.first, pair.second) for pair in comparison.points]
-    words = (choice.first.name, choice.second.name, choice.cell_type.name)
+    words = (choice.first.name, choice.second.name, choice.cell_type.label)
     if comparison.figures is None or not points or name not in PLOTS:
         return ""
     if name == "difference":

@@ -56,7 +56,7 @@ def _types(study: Study) -> list[dict[str, Any]]:
     return [
         {
             "code": row.code,
-            "name": row.name,
+            "name": row.label,
             "color": row.color,
             "key": row.key,
             "position": row.position,
