@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from counting import numbers
+from counting.errors import Refused
 from counting.models import CountingRule, FieldChoice, QueueOrder, Role, Study
+
+
+class NumberField(forms.FloatField):
+    """A number as people write it, with a point or a comma before the decimals."""
+
+    def to_python(self, value: Any) -> float | None:  # type: ignore[override]  # as in Django
+        """Return the number, None for an empty text; refuses like `numbers.read`."""
+        if value in self.empty_values:
+            return None
+        try:
+            return numbers.read(str(value))
+        except Refused as error:
+            raise ValidationError(error.message, error.code) from None
 
 
 class StudyForm(forms.Form):
@@ -25,10 +41,10 @@ class StudyForm(forms.Form):
         coerce=int,
         initial=1,
     )
-    agreement_percent = forms.FloatField(
+    agreement_percent = NumberField(
         label=_("Two readers agree within"), min_value=0, max_value=100, initial=10, required=False
     )
-    blind_percent = forms.FloatField(
+    blind_percent = NumberField(
         label=_("Fields counted blind"), min_value=0, max_value=100, initial=0, required=False
     )
     queue_order = forms.ChoiceField(
@@ -48,8 +64,8 @@ class StudyForm(forms.Form):
             "name": study.name,
             "counting_rule": study.counting_rule,
             "readers_per_field": study.readers_per_field,
-            "agreement_percent": _percent(study.agreement_tolerance),
-            "blind_percent": _percent(study.blind_share),
+            "agreement_percent": numbers.short(study.agreement_tolerance * 100),
+            "blind_percent": numbers.short(study.blind_share * 100),
             "queue_order": study.queue_order,
             "retrain_after": study.retrain_after,
         }
@@ -66,17 +82,13 @@ class StudyForm(forms.Form):
         }
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.2f}".rstrip("0").rstrip(".")
-
-
 class SlideForm(forms.Form):
     """A new slide."""
 
     code = forms.CharField(label=_("Code"), max_length=60)
     stain = forms.CharField(label=_("Stain"), max_length=60, required=False)
     objective = forms.CharField(label=_("Objective"), max_length=60, required=False)
-    microns_per_pixel = forms.FloatField(label=_("Microns per pixel"), required=False)
+    microns_per_pixel = NumberField(label=_("Microns per pixel"), required=False)
     field_choice = forms.ChoiceField(
         label=_("Fields chosen"), choices=FieldChoice.choices, initial=FieldChoice.RANDOM
     )
@@ -112,7 +124,7 @@ class SlideSampleForm(forms.Form):
     """A slide of the study as a sample of a calibration."""
 
     slide = forms.IntegerField(label=_("Slide"))
-    analyzer_value = forms.FloatField(label=_("Analyzer, cells per µL"), min_value=0)
+    analyzer_value = NumberField(label=_("Analyzer, cells per µL"), min_value=0)
 
 
 class JoinForm(forms.Form):

@@ -1,16 +1,24 @@
-"""How numbers are written for people, in their own language's marks."""
+"""How numbers are written for people and read from them, in their own language's marks."""
 
 from __future__ import annotations
 
 import math
+import re
 
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
+from django.utils.translation import gettext as _
 
+from counting.errors import Refused
 from counting.statistics.intervals import Interval
 
 # From here on thousands are set apart.
 LONG = 10_000
 MOST_DECIMALS = 4
+# Code of the refusal of what can be read in two ways.
+UNCLEAR = "unclear"
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+# One mark with three digits behind it: thousands in one language, decimals in the other.
+TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -45,3 +53,30 @@ def span(interval: Interval, decimals: int | None = None) -> str:
 def _written(value: float, decimals: int) -> str:
     text = number_format(value, decimal_pos=decimals, force_grouping=abs(value) >= LONG)
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def read(text: str) -> float:
+    """Return a number as people write it: a point or a comma before the decimals.
+
+    7.200 is seven thousand in one language and seven in the other: where the language does not
+    tell, nothing is guessed.
+
+    Raises:
+        Refused: it is no number, or can be read in two ways.
+    """
+    given = text.strip()
+    if TWO_WAYS.fullmatch(given) and get_format("DECIMAL_SEPARATOR") not in given:
+        whole, part = re.split("[.,]", given)
+        raise Refused(
+            _("%(text)s can be read in two ways: write %(thousands)s or %(decimals)s.")
+            % {
+                "text": given,
+                "thousands": whole + part,
+                "decimals": f"{whole}{get_format('DECIMAL_SEPARATOR')}{part}",
+            },
+            UNCLEAR,
+        )
+    plain = given.replace(",", ".")
+    if not PLAIN.fullmatch(plain) or not math.isfinite(number := float(plain)):
+        raise Refused(_("%(text)s is not a number.") % {"text": given[:20] or "–"}, "number")
+    return number

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from counting import numbers
 from counting.errors import Refused
 from counting.models import Calibration, Slide
 
@@ -104,17 +104,5 @@ def _same_objective(slide: Slide, calibration: Calibration) -> bool:
 
 
 def _number(text: str) -> float | None:
-    """Return a number as people write it, or None for an empty text.
-
-    Raises:
-        Refused: it is none.
-    """
-    if not text.strip():
-        return None
-    try:
-        number = float(text.strip().replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise Refused(_("%(text)s is not a number.") % {"text": text.strip()[:20]}, "number")
-    return number
+    """Return a number as people write it, or None for an empty text; refuses what is none."""
+    return numbers.read(text) if text.strip() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from counting import numbers
 from counting.errors import Conflict, Refused
 from counting.models import Calibration, CalibrationSample, FieldChoice, Slide, Study
 from counting.selectors.calibrations import MAY_BE_CALIBRATED, factor_of, mean_of_slide
@@ -222,24 +222,26 @@ def read_samples(text: str) -> list[Sample]:
         parts = [
             part.strip() for part in re.split(r"[\t;]" if re.search(r"[\t;]", line) else ",", line)
         ]
-        numbers = [_number(part) for part in parts[1:]]
-        if len(parts) not in (3, 4) or None in numbers or not parts[0]:
+        found = [_number(part, number) for part in parts[1:]]
+        if len(parts) not in (3, 4) or None in found or not parts[0]:
             raise Refused(
                 _("Line %(number)d is not understood. Write: code; analyzer per µL; mean count.")
                 % {"number": number},
                 "samples",
             )
-        value, mean, *fields = (float(part) for part in numbers if part is not None)
+        value, mean, *fields = (float(part) for part in found if part is not None)
         samples.append(Sample(parts[0], value, mean, round(fields[0]) if fields else None))
     return samples
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, line: int) -> float | None:
     try:
-        number = float(text.replace(",", "."))
-    except ValueError:
+        return numbers.read(text)
+    except Refused as error:
+        if error.code == numbers.UNCLEAR:
+            why = _("Line %(number)d: %(why)s") % {"number": line, "why": error.message}
+            raise Refused(why, "samples") from None
         return None
-    return number if math.isfinite(number) else None
 
 
 def _check_sample(row: CalibrationSample) -> None:
