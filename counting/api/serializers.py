@@ -29,6 +29,7 @@ from counting.selectors.fields import FieldView
 from counting.services.assignments import Assigned
 
 FIELD_STATES = [
+from counting.retold import retold
     (state, state) for state in ("waiting", "predicting", "predicted", "failed", "counted")
 ]
 
@@ -362,11 +363,25 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "trigger",
             "progress",
             "step",
+class RetoldField(serializers.CharField):
+    """A sentence that a worker kept, in the language of who asks."""
+
+    def to_representation(self, value: str) -> str:
+        return retold(value)
+
+
             "log",
+    error = RetoldField(read_only=True)
+    results = serializers.SerializerMethodField()
+
             "verdict",
             "promoted",
             "metrics",
             "error",
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_results(self, job: ImportJob) -> list[dict[str, Any]]:
+        return [{**result, "message": retold(result["message"])} for result in job.results]
+
             "champion",
             "candidate",
             "reference_counts",
@@ -375,3 +390,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "started_at",
             "finished_at",
         )
+    step = RetoldField(read_only=True)
+    verdict = RetoldField(read_only=True)
+    error = RetoldField(read_only=True)
+

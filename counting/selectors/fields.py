@@ -23,6 +23,7 @@ from counting.models import (
     ReferenceCount,
 )
 
+from counting.retold import retold
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -105,7 +106,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
             FieldView(
                 field=field,
                 state=_state(reference, prediction, job),
-                error=job.error if job is not None and job.state == JobState.FAILED else "",
+                error=retold(job.error) if job is not None and job.state == JobState.FAILED else "",
                 prediction=None if hidden else prediction,
                 hidden=hidden and prediction is not None,
                 reference=reference,

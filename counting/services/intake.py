@@ -19,6 +19,7 @@ from ml import pictures
 
 from . import audit, predictions
 from .slides import is_blind
+from counting.retold import retold
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -46,7 +47,7 @@ def add_field(*, slide: Slide, data: bytes, name: str, actor: User) -> Field:
             data, max_bytes=settings.MAX_UPLOAD_BYTES, max_pixels=settings.MAX_PIXELS
         )
     except pictures.BadPicture as error:
-        raise Refused(str(error), error.code) from None
+        raise Refused(retold(str(error)), error.code) from None
     digest = picture.digest
     _refuse_duplicate(slide, digest)
     field = Field(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from counting.errors import Conflict, Refused
 from counting.models import (
@@ -128,7 +129,8 @@ def start_run(
                 data_hash=labelled.data_hash,
                 reference_counts=len(labelled.fields),
                 champion=registry.champion(study),
-                step=_("Waiting for the training worker"),
+                # English, like all that is kept: `retold` to each reader in their language.
+                step=gettext_noop("Waiting for the training worker"),
             )
             audit.record(
                 actor=requested_by,

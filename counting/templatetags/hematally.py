@@ -7,7 +7,10 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from counting.retold import retold
+
 register = template.Library()
+register.filter("retold", retold)
 
 # A cell type is told apart by shape as well as by color. static/js/lib/shapes.js has the same
 # order; the drawings are in static/icons/icons.svg.
