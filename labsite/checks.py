@@ -15,12 +15,14 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from labsite.schedule import parse_schedule
+from ml.pictures import MAX_PIXELS
 
 POSITIVE_NUMBERS = (
     "MAX_UPLOAD_BYTES",
     "MAX_PIXELS",
     "MAX_ARCHIVE_FILES",
     "MAX_ARCHIVE_BYTES",
+    "TILES_ABOVE_PIXELS",
     "INFERENCE_THREADS",
     "TRAINING_THREADS",
     "HEARTBEAT_SECONDS",
@@ -38,9 +40,9 @@ def configuration_holds(**_: Any) -> list[CheckMessage]:
         *heart_beats_in_time(),
         *folders_can_be_written(),
         *base_model_is_there(),
+        *words_are_compiled(),
     ]
 
-        *words_are_compiled(),
 
 def schedule_is_a_time() -> Iterator[CheckMessage]:
     """RETRAIN_SCHEDULE is cron's five fields or `disable`."""
@@ -56,6 +58,12 @@ def numbers_are_positive() -> Iterator[CheckMessage]:
         value = getattr(settings, name)
         if value < 1:
             yield Error(f"{name} is {value}: it has to be at least 1.", id="labsite.E002")
+    if settings.MAX_PIXELS > MAX_PIXELS:
+        yield Error(
+            f"MAX_PIXELS is {settings.MAX_PIXELS}: at most {MAX_PIXELS} pixels of a picture can be "
+            "counted.",
+            id="labsite.E007",
+        )
 
 
 def heart_beats_in_time() -> Iterator[CheckMessage]:

@@ -121,6 +121,19 @@ def read(
             ) from None
 
 
+def pixels(source: bytes | BinaryIO) -> int:
+    """Return how many pixels a file claims to hold, 0 where it is no picture; decodes nothing."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file.seek(0)
+            width, height = Image.open(file, formats=FORMATS).size
+    except Exception:  # As in `read`, which has the sentence for it.
+        return 0
+    return width * height
+
+
 def _decode(file: BinaryIO, max_pixels: int, enough: int | None) -> Picture:
     file.seek(0)
     try:

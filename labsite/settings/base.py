@@ -26,13 +26,16 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 BASE_BUNDLE = Path(env.str("BASE_BUNDLE", default=str(BASE_DIR / "ml" / "weights" / "base")))
 
 # --- Limits on what comes in ---------------------------------------------------------------------
-MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=32 * 1024 * 1024)
-MAX_PIXELS = env.int("MAX_PIXELS", default=50_000_000)
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=128 * 1024 * 1024)
+MAX_PIXELS = env.int("MAX_PIXELS", default=100_000_000)
 MAX_ARCHIVE_FILES = env.int("MAX_ARCHIVE_FILES", default=2_000)
 MAX_ARCHIVE_BYTES = env.int("MAX_ARCHIVE_BYTES", default=2 * 1024**3)
 FILE_UPLOAD_PERMISSIONS = 0o640
 
 # --- Work in the background ----------------------------------------------------------------------
+# Pictures of more pixels are shown in tiles: a few megabytes to send, and as many pixels as the
+# smallest phones' browsers hold decoded.
+TILES_ABOVE_PIXELS = env.int("TILES_ABOVE_PIXELS", default=8_000_000)
 RETRAIN_SCHEDULE = env.str("RETRAIN_SCHEDULE", default="0 2 * * *")
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=1)
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=1)
@@ -144,13 +147,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "hematally_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
-
-# --- Static files --------------------------------------------------------------------------------
-STATIC_URL = "/static/"
 # What somebody chose at the foot of a page; else the browser's own languages decide.
 LANGUAGE_COOKIE_NAME = "hematally_language"
 LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+
+# --- Static files --------------------------------------------------------------------------------
+STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

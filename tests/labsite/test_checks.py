@@ -61,3 +61,8 @@ def test_a_folder_that_cannot_be_made_is_refused(settings: Any, tmp_path: Path) 
     message = faults()["labsite.E004"].msg
     assert "MEDIA_ROOT" in message
     assert "DATA_DIR" in message
+
+
+def test_more_pixels_than_the_regressor_takes_are_refused(settings: Any) -> None:
+    settings.MAX_PIXELS = 100_000_001
+    assert "at most 100000000 pixels" in faults()["labsite.E007"].msg
