@@ -11,6 +11,7 @@ from rest_framework import serializers
 from counting.models import (
     CellType,
     CountingRule,
+    Fault,
     FieldChoice,
     Flag,
     ImportJob,
@@ -211,14 +212,23 @@ class PredictedCountSerializer(serializers.Serializer[Any]):
     raw = serializers.FloatField(required=False)
 
 
+class FaultSerializer(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=Fault.choices, source="value")
+    name = serializers.CharField(source="label")
+    words = serializers.CharField(help_text="what is wrong and what to do, in a sentence")
+
+
 class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     model_name = serializers.CharField(source="model_version.name")
     counts = serializers.DictField(child=PredictedCountSerializer())
+    faults = FaultSerializer(
+        many=True, source="picture_faults", help_text="what is wrong with the picture"
+    )
     marks = MarkSerializer(many=True)
 
     class Meta:
         model = Prediction
-        fields = ("model_version", "model_name", "counts", "novelty", "novel", "marks")
+        fields = ("model_version", "model_name", "counts", "novelty", "novel", "faults", "marks")
 
 
 class MyReadingSerializer(serializers.ModelSerializer[Reading]):

@@ -3,7 +3,16 @@ from .calibration import Calibration, CalibrationSample
 from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
 from .registry import ModelVersion
 from .review import Comment, Flag, FlagReason, Lease, Reason, Ruling
-from .slide import CountMap, Field, FieldChoice, Prediction, Reading, ReferenceCount, Slide
+from .slide import (
+    CountMap,
+    Fault,
+    Field,
+    FieldChoice,
+    Prediction,
+    Reading,
+    ReferenceCount,
+    Slide,
+)
 from .study import (
     ROLE_RANK,
     CellType,
@@ -27,6 +36,7 @@ __all__ = [
     "Comment",
     "CountMap",
     "CountingRule",
+    "Fault",
     "Field",
     "FieldChoice",
     "Flag",

@@ -17,6 +17,7 @@ class Reason(models.TextChoices):
     RANDOM = "random", _("random pick")
     WIDE = "wide", _("widest interval")
     NOVEL = "novel", _("unlike what the model knows")
+    POOR = "poor", _("poor picture")
     SECOND = "second", _("waits for its second count")
 
 

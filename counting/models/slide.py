@@ -88,6 +88,30 @@ class Field(models.Model):
         return self.name
 
 
+class Fault(models.TextChoices):
+    """What is wrong with a picture (the faults of ml/quality.py)."""
+
+    BLURRED = "blurred", _("out of focus")
+    DARK = "dark", _("too dark")
+    BRIGHT = "bright", _("overexposed")
+    FAINT = "faint", _("stain too faint")
+    CROWDED = "crowded", _("cells crowded")
+
+    @property
+    def words(self) -> str:
+        """What is wrong and what to do, in a sentence."""
+        return str(_FAULT_WORDS[self])
+
+
+_FAULT_WORDS = {
+    Fault.BLURRED: _("Out of focus: refocus and take it again."),
+    Fault.DARK: _("Too dark: give more light or a longer exposure and take it again."),
+    Fault.BRIGHT: _("Overexposed, cells fade into white: take it again with less light."),
+    Fault.FAINT: _("The stain is too faint to tell cells apart: stain the smear anew."),
+    Fault.CROWDED: _("Cells lie on top of each other: take a field where the smear is thinner."),
+}
+
+
 class Prediction(models.Model):
     """Counts with intervals by one model version for one field. Never changed once written."""
 
@@ -99,6 +123,7 @@ class Prediction(models.Model):
     marks = models.JSONField(default=list)  # [{cell_type, x, y}] in pixels of the stored picture
     novelty = models.FloatField()
     novel = models.BooleanField(default=False)
+    faults = models.JSONField(default=list)  # what is wrong with the picture: values of Fault
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -109,6 +134,11 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.field} by {self.model_version}"
+
+    @property
+    def picture_faults(self) -> list[Fault]:
+        """What is wrong with the picture, the worst first."""
+        return [Fault(code) for code in self.faults]
 
 
 class CountMap(models.Model):

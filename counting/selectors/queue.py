@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Of the fields that could teach, one in five keeps a turn by lot, so that what is counted never
 # becomes a collection of hard cases only.
 RANDOM_SHARE = 0.2
+# What a poor picture is worth beside lessons from 0 to 1.
+POOR = 1.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def _lessons(study: Study, reader: User) -> dict[int, tuple[float, Reason]]:
     """Return for each waiting, predicted field what it would teach, 0 to 1, and why.
 
     The strongest of three: how wide the interval is beside the count, how unlike the training data
-    the picture is, and how far a first reader and the model are apart. The reason given for a field
+    the picture is, and how far a first reader and the model are apart. A poor picture comes before
+    them, while its slide may still lie under the microscope. The reason given for a field
     with a first reading is the same whether the two agree or not: the second reader must not learn
     from it what the first one counted.
     """
@@ -136,15 +139,17 @@ def _lessons(study: Study, reader: User) -> dict[int, tuple[float, Reason]]:
     )
     predictions = Prediction.objects.filter(
         field__in=here, model_version__state=ModelVersion.State.CHAMPION
-    ).values_list("field_id", "counts", "novelty", "novel")
+    ).values_list("field_id", "counts", "novelty", "novel", "faults")
     lessons: dict[int, tuple[float, Reason]] = {}
-    for field_id, counts, novelty, novel in predictions:
+    for field_id, counts, novelty, novel, faults in predictions:
         width, unlike = doubt(counts), novelty if novel else 0.0
         if field_id in firsts:
             apart = difference(firsts[field_id], counts)
             lessons[field_id] = (max(width, unlike, apart), Reason.SECOND)
         else:
             lessons[field_id] = max((unlike, Reason.NOVEL), (width, Reason.WIDE))
+            if faults:
+                lessons[field_id] = (POOR, Reason.POOR)
     return lessons
 
 

@@ -6,13 +6,14 @@ Formulas and sources: docs/statistics.md.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from counting.models import CellType, FieldChoice, Flag, Slide
+from counting.models import CellType, FieldChoice, Flag, Prediction, Slide
 from counting.statistics.distributions import normal_quantile
 from counting.statistics.intervals import (
     Estimate,
@@ -145,7 +146,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
         share_types=share_types,
         estimates=estimates,
         refusal=refusal,
-        warnings=_warnings(sum(row.novel for row in used), estimates),
+        warnings=_warnings(used, estimates),
         versions=sorted({row.model_version.name for row in used}),
         choices=choices,
     )
@@ -268,8 +269,9 @@ def _around_a_cell() -> str:
     )
 
 
-def _warnings(novel: int, estimates: Sequence[PerMicroliter]) -> list[str]:
+def _warnings(used: Sequence[Prediction], estimates: Sequence[PerMicroliter]) -> list[str]:
     found = []
+    novel = sum(row.novel for row in used)
     if novel:
         found.append(
             _(
@@ -277,6 +279,18 @@ def _warnings(novel: int, estimates: Sequence[PerMicroliter]) -> list[str]:
                 "yourself."
             )
             % {"n": novel}
+        )
+    faults = Counter(fault for row in used for fault in row.picture_faults)
+    if faults:
+        found.append(
+            _(
+                "Predicted fields with a poor picture: %(n)d (%(faults)s). Take them again or "
+                "count them yourself."
+            )
+            % {
+                "n": sum(bool(row.faults) for row in used),
+                "faults": ", ".join(f"{fault.label}: {n}" for fault, n in faults.most_common()),
+            }
         )
     for row in estimates:
         if row.calibration is not None and row.calibration.n < WANTED_SAMPLES:

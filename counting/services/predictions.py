@@ -182,6 +182,7 @@ def _write(job: PredictionJob, result: FieldPrediction) -> bool:
             "marks": plain["marks"],
             "novelty": plain["novelty"],
             "novel": plain["novel"],
+            "faults": plain["faults"],
         },
     )
     if made:

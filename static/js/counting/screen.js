@@ -157,6 +157,8 @@ export class Screen {
     this.panel.showSuggestions(field.prediction, words);
     this.panel.notice("blind", blind);
     this.panel.notice("novel", Boolean(field.prediction?.novel));
+    const faults = field.prediction?.faults ?? [];
+    this.panel.notice("poor", faults.length > 0, faults.map((fault) => fault.words).join(" "));
     this.panel.notice("failed", field.state === "failed", field.error);
     this.drawMarks();
     if (pending) this.suggestion.await(field);

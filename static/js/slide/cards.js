@@ -108,8 +108,12 @@ export class Cards {
     const state = field.flag ? "failed" : field.state;
     badge.className = LOOKS[/** @type {keyof LOOKS} */ (state)] ?? "badge";
     badge.title = field.flag ? `${field.flag.words}. ${field.flag.note}` : field.error;
-    one("[data-novel]", card).hidden =
-      !field.prediction?.novel || field.state === "counted" || Boolean(field.flag);
+    const settled = field.state === "counted" || Boolean(field.flag);
+    one("[data-novel]", card).hidden = !field.prediction?.novel || settled;
+    const faults = field.prediction?.faults ?? [];
+    const poor = one("[data-poor]", card);
+    poor.hidden = faults.length === 0 || settled;
+    poor.title = faults.map((fault) => fault.words).join(" ");
     one("[data-comment-badge]", card).hidden = field.comments === 0;
     say(one("[data-comments]", card), String(field.comments));
   }

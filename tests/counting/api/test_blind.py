@@ -18,12 +18,12 @@ from tests.counting.doors import texts
 pytestmark = pytest.mark.django_db
 
 # As whole words these stand nowhere else in an answer: not in a time, not in a token.
-SECRET = re.compile(r"\b(18731|18732|18733|77\.7|0\.9173|917)\b")
+SECRET = re.compile(r"\b(18731|18732|18733|77\.7|0\.9173|917|blurred|refocus)\b")
 
 
 @pytest.fixture
 def blind(study: Study, field: Field) -> Field:
-    """A blind field with its prediction, and marks, novelty and counts known by sight."""
+    """A blind field with its prediction, and marks, novelty, faults and counts known by sight."""
     Field.objects.filter(pk=field.pk).update(blind=True)
     Study.objects.filter(pk=study.pk).update(queue_order="teach")
     Prediction.objects.create(
@@ -33,6 +33,7 @@ def blind(study: Study, field: Field) -> Field:
         marks=[{"cell_type": "RBC", "x": 77.7, "y": 77.7}],
         novelty=0.9173,
         novel=True,
+        faults=["blurred"],
     )
     return field
 

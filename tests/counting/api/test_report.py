@@ -94,6 +94,19 @@ def test_fields_needed_shrink_with_the_precision_asked_for(
     assert totals_of(bob, slide)["PLT"]["fields_needed"] is None
 
 
+def test_predicted_fields_with_a_poor_picture_are_told_until_they_are_counted(
+    bob: Client, slide: Slide, fields: list[Field], people: People
+) -> None:
+    for field, faults in zip(fields, ([], ["blurred"], ["blurred", "crowded"]), strict=False):
+        predict(field, RBC=(50, 45, 56))
+        Prediction.objects.filter(field=field).update(faults=faults)
+    (warning,) = report_of(bob, slide)["warnings"]
+    assert "poor picture: 2 (out of focus: 2, cells crowded: 1)" in warning
+    for field in fields[1:3]:
+        count(field, people.bob, RBC=50, WBC=1, PLT=2)
+    assert report_of(bob, slide)["warnings"] == []
+
+
 def test_predictions_stand_in_and_widen_the_interval(
     bob: Client, slide: Slide, fields: list[Field], people: People
 ) -> None:

@@ -82,6 +82,17 @@ def test_the_strongest_lesson_comes_first_with_its_reason(
     assert reason_of(narrow, people) == Reason.WIDE
 
 
+def test_a_poor_picture_comes_first_while_it_can_be_taken_again(
+    teach: Study, slide: Slide, people: People
+) -> None:
+    novel, poor = add_fields(slide, people.bob, range(1, 3))
+    predict(novel, 20, 2, novelty=0.95)
+    predict(poor, 20, 2)
+    Prediction.objects.filter(field=poor).update(faults=["blurred"])
+    assert assignments.next_for(study=teach, reader=people.bob).field_id == poor.pk
+    assert reason_of(poor, people) == Reason.POOR
+
+
 def test_a_differing_first_count_comes_first_and_its_reason_does_not_tell(
     teach: Study, slide: Slide, people: People
 ) -> None:
