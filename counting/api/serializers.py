@@ -26,11 +26,11 @@ from counting.models import (
     Study,
     TrainingRun,
 )
+from counting.retold import retold
 from counting.selectors.fields import FieldView
 from counting.services.assignments import Assigned
 
 FIELD_STATES = [
-from counting.retold import retold
     (state, state) for state in ("waiting", "predicting", "predicted", "failed", "counted")
 ]
 
@@ -333,10 +333,24 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
         return self.context.get("next")
 
 
+class RetoldField(serializers.CharField):
+    """A sentence that a worker kept, in the language of who asks."""
+
+    def to_representation(self, value: str) -> str:
+        return retold(value)
+
+
 class ImportSerializer(serializers.ModelSerializer[ImportJob]):
+    error = RetoldField(read_only=True)
+    results = serializers.SerializerMethodField()
+
     class Meta:
         model = ImportJob
         fields = ("id", "slide", "name", "state", "progress", "total", "done", "results", "error")
+
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_results(self, job: ImportJob) -> list[dict[str, Any]]:
+        return [{**result, "message": retold(result["message"])} for result in job.results]
 
 
 class ImportRequestSerializer(serializers.Serializer[Any]):
@@ -364,6 +378,10 @@ class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
 
 
 class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+    step = RetoldField(read_only=True)
+    verdict = RetoldField(read_only=True)
+    error = RetoldField(read_only=True)
+
     class Meta:
         model = TrainingRun
         fields = (
@@ -373,25 +391,11 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "trigger",
             "progress",
             "step",
-class RetoldField(serializers.CharField):
-    """A sentence that a worker kept, in the language of who asks."""
-
-    def to_representation(self, value: str) -> str:
-        return retold(value)
-
-
             "log",
-    error = RetoldField(read_only=True)
-    results = serializers.SerializerMethodField()
-
             "verdict",
             "promoted",
             "metrics",
             "error",
-    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
-    def get_results(self, job: ImportJob) -> list[dict[str, Any]]:
-        return [{**result, "message": retold(result["message"])} for result in job.results]
-
             "champion",
             "candidate",
             "reference_counts",
@@ -400,7 +404,3 @@ class RetoldField(serializers.CharField):
             "started_at",
             "finished_at",
         )
-    step = RetoldField(read_only=True)
-    verdict = RetoldField(read_only=True)
-    error = RetoldField(read_only=True)
-
