@@ -77,6 +77,7 @@ SENTENCES = (
     _("The worker died each of the %(tries)d times it tried this."),
     _("The stored picture is gone. Upload it again."),
     _("The model failed on this picture: %(error)s"),
+    _("The tiles could not be made: %(error)s"),
     _("This picture is in the study already: %(name)s on slide %(slide)s."),
     _(
         "This file name looks as if it held a record number or a date. "

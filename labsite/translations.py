@@ -123,13 +123,20 @@ def compile_all() -> None:
     WORDS.mkdir(parents=True, exist_ok=True)
     for language in languages():
         server, browser = compiled_paths(language)
-        with server.open("wb") as file:
-            write_mo(file, read(language, SERVER))
-        browser.write_text(_script(read(language, BROWSER)))
+        server.write_bytes(server_words(language))
+        browser.write_text(browser_words(language))
 
 
-def _script(catalog: Catalog) -> str:
-    """Return a catalog as the script that static/js/lib/i18n.js looks things up in."""
+def server_words(language: str) -> bytes:
+    """Return the server's catalog as Django reads it."""
+    file = io.BytesIO()
+    write_mo(file, read(language, SERVER))
+    return file.getvalue()
+
+
+def browser_words(language: str) -> str:
+    """Return the pages' catalog as the script that static/js/lib/i18n.js looks things up in."""
+    catalog = read(language, BROWSER)
     words: dict[str, str | list[str]] = {}
     for message in catalog:
         if not message.id or not message.string or message.fuzzy:

@@ -92,11 +92,11 @@ class Report:
     versions: list[str]
     choices: dict[str, list[CalibrationView]]
 
-
     @property
     def shares_of(self) -> str:
         """The names of the types that shares are of; empty where there are no shares."""
         return " + ".join(row.label for row in self.share_types)
+
 
 @dataclass(frozen=True)
 class _Part:
