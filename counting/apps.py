@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import transaction
+from django.db.models.signals import post_delete
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+    from counting.models import Field
 
 
 class CountingConfig(AppConfig):
@@ -18,9 +22,22 @@ class CountingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Note sign-ins in the audit trail: Django tells of them by signals only."""
+        """Note sign-ins in the audit trail, and delete the files of fields that go.
+
+        Django tells of both by signals only: a field goes with its slide or study, too.
+        """
         user_logged_in.connect(_signed_in, dispatch_uid="audit")
         user_logged_out.connect(_signed_out, dispatch_uid="audit")
+        post_delete.connect(
+            _field_deleted, sender=self.get_model("Field"), dispatch_uid="field_files"
+        )
+
+
+def _field_deleted(*, instance: Field, **_: Any) -> None:
+    from counting.services import intake
+
+    # Not before it is sure that the row is gone.
+    transaction.on_commit(lambda: intake.delete_files(instance))
 
 
 def _signed_in(*, user: User, **_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from counting.services import imports, jobs, predictions, trainer, training
+from counting.services import imports, jobs, predictions, tiles, trainer, training
 
 
 @shared_task
@@ -17,6 +17,12 @@ def predict(job_id: int) -> int:
 def train(run_id: int) -> None:
     """Carry out a training run."""
     trainer.run_training(run_id)
+
+
+@shared_task
+def make_tiles(job_id: int) -> None:
+    """Cut a large field's picture into tiles."""
+    tiles.run(job_id)
 
 
 @shared_task

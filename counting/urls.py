@@ -79,6 +79,11 @@ urlpatterns = [
     path("fields/<int:field_id>/image/", fields.image, name="field-image"),
     path("fields/<int:field_id>/count-map/", fields.count_map, name="field-count-map"),
     path("fields/<int:field_id>/thumbnail/", fields.thumbnail, name="field-thumbnail"),
+    path(
+        "fields/<int:field_id>/tiles/<int:level>/<int:column>_<int:row>.jpg",
+        fields.tile,
+        name="field-tile",
+    ),
     path("status/", status.status, name="status"),
     path("language/", set_language, name="language"),
 ]

@@ -17,7 +17,7 @@ from counting.errors import Conflict, Refused
 from counting.models import Field, Prediction, Reading
 from counting.selectors import access
 from counting.selectors.fields import is_hidden, view_field, view_fields
-from counting.services import assignments, intake, predictions, readings
+from counting.services import assignments, intake, predictions, readings, tiles
 
 from .base import Pages, given, number, signed_in
 from .serializers import (
@@ -110,9 +110,7 @@ class FieldsView(APIView):
         data = given(FieldUploadSerializer, request)
         slide = access.get_slide_for(signed_in(request), data["slide"])
         image = data["image"]
-        field = intake.add_field(
-            slide=slide, data=image.read(), name=image.name, actor=signed_in(request)
-        )
+        field = intake.add_field(slide=slide, data=image, name=image.name, actor=signed_in(request))
         body = FieldSerializer(view_field(field, signed_in(request))).data
         warning = intake.name_warning(image.name)
         return Response({**body, "warning": warning}, status=status.HTTP_201_CREATED)
@@ -134,6 +132,27 @@ class PredictView(APIView):
         predictions.request(fields=[field])
         body = FieldSerializer(view_field(field, signed_in(request))).data
         return Response(body, status=status.HTTP_202_ACCEPTED)
+
+
+class TilesView(APIView):
+    @extend_schema(request=None, responses={202: FieldSerializer, 400: ErrorSerializer})
+    def post(self, request: Request, field_id: int) -> Response:
+        """Ask again for the tiles of a large picture that failed or were cancelled."""
+        user = signed_in(request)
+        field = access.get_field_for(user, field_id)
+        tiles.ask_again(field=field, actor=user)
+        body = FieldSerializer(view_field(field, user)).data
+        return Response(body, status=status.HTTP_202_ACCEPTED)
+
+
+class TilesCancelView(APIView):
+    @extend_schema(request=None, responses={200: FieldSerializer, 400: ErrorSerializer})
+    def post(self, request: Request, field_id: int) -> Response:
+        """Stop making the tiles of a large picture; it is shown whole."""
+        user = signed_in(request)
+        field = access.get_field_for(user, field_id)
+        tiles.cancel(field=field, actor=user)
+        return Response(FieldSerializer(view_field(field, user)).data)
 
 
 class ReadingsView(APIView):

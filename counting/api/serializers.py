@@ -8,6 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from counting import pyramid
 from counting.models import (
     CellType,
     CountingRule,
@@ -15,6 +16,7 @@ from counting.models import (
     FieldChoice,
     Flag,
     ImportJob,
+    JobState,
     Membership,
     ModelVersion,
     Prediction,
@@ -24,6 +26,7 @@ from counting.models import (
     Role,
     Slide,
     Study,
+    TileJob,
     TrainingRun,
 )
 from counting.retold import retold
@@ -258,6 +261,37 @@ class FlagSerializer(serializers.ModelSerializer[Flag]):
         fields = ("reason", "words", "note", "flagged_by", "created_at")
 
 
+class RetoldField(serializers.CharField):
+    """A sentence that a worker kept, in the language of who asks."""
+
+    def to_representation(self, value: str) -> str:
+        return retold(value)
+
+
+class TilesSerializer(serializers.Serializer[Any]):
+    """A large picture in tiles: `{url}{level}/{column}_{row}.jpg`, as Deep Zoom has them."""
+
+    state = serializers.ChoiceField(
+        choices=JobState.choices, help_text="the tiles are there when it is `succeeded`"
+    )
+    progress = serializers.FloatField()
+    error = RetoldField(read_only=True)
+    url = serializers.SerializerMethodField()
+    size = serializers.IntegerField(default=pyramid.TILE, help_text="sides of a tile, in pixels")
+    overlap = serializers.IntegerField(default=pyramid.OVERLAP)
+    first_level = serializers.SerializerMethodField()
+    last_level = serializers.SerializerMethodField(help_text="the picture at its full size")
+
+    def get_url(self, job: TileJob) -> str:
+        return reverse("field", args=[job.field_id]) + "tiles/"
+
+    def get_first_level(self, job: TileJob) -> int:
+        return pyramid.first_level(job.field.width, job.field.height)
+
+    def get_last_level(self, job: TileJob) -> int:
+        return pyramid.last_level(job.field.width, job.field.height)
+
+
 class FieldSerializer(serializers.Serializer[Any]):
     """A field as the asker may see it."""
 
@@ -270,6 +304,9 @@ class FieldSerializer(serializers.Serializer[Any]):
     height = serializers.IntegerField(source="field.height")
     image = serializers.SerializerMethodField()
     thumbnail = serializers.SerializerMethodField()
+    tiles = TilesSerializer(
+        allow_null=True, help_text="null for a picture that is small enough to be shown whole"
+    )
     blind = serializers.BooleanField(source="field.blind")
     state = serializers.ChoiceField(choices=FIELD_STATES)
     error = serializers.CharField()
@@ -331,13 +368,6 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
     @extend_schema_field(NextSerializer(allow_null=True))
     def get_next(self, reading: Reading) -> Any:
         return self.context.get("next")
-
-
-class RetoldField(serializers.CharField):
-    """A sentence that a worker kept, in the language of who asks."""
-
-    def to_representation(self, value: str) -> str:
-        return retold(value)
 
 
 class ImportSerializer(serializers.ModelSerializer[ImportJob]):

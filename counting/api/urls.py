@@ -81,6 +81,12 @@ urlpatterns = [
     path("fields/", fields.FieldsView.as_view(), name="api-fields"),
     path("fields/<int:field_id>/", fields.FieldView.as_view(), name="api-field"),
     path("fields/<int:field_id>/predict/", fields.PredictView.as_view(), name="api-predict"),
+    path("fields/<int:field_id>/tiles/", fields.TilesView.as_view(), name="api-tiles"),
+    path(
+        "fields/<int:field_id>/tiles/cancel/",
+        fields.TilesCancelView.as_view(),
+        name="api-tiles-cancel",
+    ),
     path("fields/<int:field_id>/readings/", fields.ReadingsView.as_view(), name="api-readings"),
     path("fields/<int:field_id>/rulings/", review.RulingsView.as_view(), name="api-rulings"),
     path("fields/<int:field_id>/flag/", review.FlagView.as_view(), name="api-flag"),

@@ -1,6 +1,6 @@
 from .audit import AuditEntry
 from .calibration import Calibration, CalibrationSample
-from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TrainingRun, Worker
+from .jobs import ACTIVE, ImportJob, JobRow, JobState, PredictionJob, TileJob, TrainingRun, Worker
 from .registry import ModelVersion
 from .review import Comment, Flag, FlagReason, Lease, Reason, Ruling
 from .slide import (
@@ -58,6 +58,7 @@ __all__ = [
     "Ruling",
     "Slide",
     "Study",
+    "TileJob",
     "TrainingRun",
     "Worker",
 ]

@@ -67,6 +67,19 @@ class PredictionJob(JobRow):
         return f"predict {self.field_id} with {self.model_version_id}"
 
 
+class TileJob(JobRow):
+    """Cut the picture of one large field into tiles (services/tiles.py)."""
+
+    field = models.OneToOneField(Field, on_delete=models.CASCADE, related_name="tile_job")
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("state", "next_try_at"), name="tile_job_waiting"),)
+
+    def __str__(self) -> str:
+        return f"tiles of {self.field_id}"
+
+
 class ImportJob(JobRow):
     """Unpack one uploaded zip into the fields of a slide."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -86,6 +88,11 @@ class Field(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def tiles_folder(self) -> Path:
+        """Where the tiles of a large picture lie, once they are made."""
+        return Path(self.image.storage.path("tiles")) / Path(str(self.image.name)).stem
 
 
 class Fault(models.TextChoices):

@@ -21,9 +21,10 @@ from counting.models import (
     Reading,
     Reason,
     ReferenceCount,
+    TileJob,
 )
-
 from counting.retold import retold
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -35,7 +36,8 @@ class FieldView:
     `state` is waiting, predicting, predicted, failed or counted. `prediction` is None while there
     is none by the champion, and for a blind field until this person has submitted a reading.
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
-    while the field counts as unreadable; `comments` is how many there are.
+    while the field counts as unreadable; `comments` is how many there are. `tiles` is None for a
+    picture that is shown whole.
     """
 
     field: Field
@@ -48,10 +50,11 @@ class FieldView:
     reason: Reason | None
     flag: Flag | None
     comments: int
+    tiles: TileJob | None
 
 
 def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
-    """Return the views of `fields` (of one study) for `user`, in nine queries for any number."""
+    """Return the views of `fields` (of one study) for `user`, in ten queries for any number."""
     if not fields:
         return []
     ids = [field.pk for field in fields]
@@ -94,6 +97,9 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
     comments = Counter(
         Comment.objects.filter(field__in=ids).order_by().values_list("field_id", flat=True)
     )
+    tiles = {
+        row.field_id: row for row in TileJob.objects.filter(field__in=ids).select_related("field")
+    }
     views = []
     for field in fields:
         reference = references.get(field.pk)
@@ -114,6 +120,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 reason=reasons.get(field.pk),
                 flag=flags.get(field.pk),
                 comments=comments[field.pk],
+                tiles=tiles.get(field.pk),
             )
         )
     return views

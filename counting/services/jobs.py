@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from counting.models import ImportJob, JobRow, JobState, PredictionJob, TrainingRun
+from counting.models import ImportJob, JobRow, JobState, PredictionJob, TileJob, TrainingRun
 
 from .workers import current_session
 
@@ -146,6 +146,7 @@ def sweep() -> dict[str, int]:
     stale = now - timedelta(seconds=settings.WORKER_STALE_SECONDS)
     bells: tuple[tuple[type[JobRow], Task[Any, Any], int], ...] = (
         (PredictionJob, tasks.predict, 1),
+        (TileJob, tasks.make_tiles, 100),
         (ImportJob, tasks.import_archive, 100),
         (TrainingRun, tasks.train, 100),
     )

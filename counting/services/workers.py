@@ -11,14 +11,14 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from counting.models import ImportJob, JobState, PredictionJob, TrainingRun, Worker
+from counting.models import ImportJob, JobState, PredictionJob, TileJob, TrainingRun, Worker
 
 if TYPE_CHECKING:
     from counting.models import JobRow
 
 log = logging.getLogger(__name__)
 
-JOB_TABLES: tuple[type[JobRow], ...] = (PredictionJob, ImportJob, TrainingRun)
+JOB_TABLES: tuple[type[JobRow], ...] = (PredictionJob, TileJob, ImportJob, TrainingRun)
 
 _session = ""
 

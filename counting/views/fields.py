@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+from pathlib import Path
 
 from django.contrib.auth.decorators import login_required
-from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from counting.models import CountingRule, CountMap, Field, FlagReason
+from counting.models import CountingRule, CountMap, FlagReason
 from counting.selectors import access, pages
 from counting.selectors.fields import view_field
 
@@ -43,7 +43,7 @@ def field(request: HttpRequest, field_id: int) -> HttpResponse:
 def image(request: HttpRequest, field_id: int) -> FileResponse:
     """Send the stored picture."""
     row = access.get_field_for(signed_in(request), field_id)
-    return _send(row, row.image)
+    return _send(Path(row.image.path))
 
 
 @login_required
@@ -51,7 +51,15 @@ def image(request: HttpRequest, field_id: int) -> FileResponse:
 def thumbnail(request: HttpRequest, field_id: int) -> FileResponse:
     """Send the small copy."""
     row = access.get_field_for(signed_in(request), field_id)
-    return _send(row, row.thumbnail)
+    return _send(Path(row.thumbnail.path))
+
+
+@login_required
+@require_safe
+def tile(request: HttpRequest, field_id: int, level: int, column: int, row: int) -> FileResponse:
+    """Send one tile of a large picture (counting/pyramid.py); 404 until all of them are made."""
+    found = access.get_field_for(signed_in(request), field_id)
+    return _send(found.tiles_folder / str(level) / f"{column}_{row}.jpg")
 
 
 @login_required
@@ -75,12 +83,12 @@ def count_map(request: HttpRequest, field_id: int) -> HttpResponse:
     return response
 
 
-def _send(row: Field, file: FieldFile) -> FileResponse:
+def _send(path: Path) -> FileResponse:
     try:
-        stream = file.open("rb")
+        stream = path.open("rb")
     except FileNotFoundError:
         raise Http404 from None
-    kind = mimetypes.guess_type(file.name or "")[0] or "application/octet-stream"
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     response = FileResponse(stream, content_type=kind)
     patch_cache_control(response, private=True, max_age=KEEP_SECONDS, immutable=True)
     # Another person at the same browser must not get it from the cache.

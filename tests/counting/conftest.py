@@ -22,9 +22,10 @@ from counting.models import (
     Role,
     Slide,
     Study,
+    TileJob,
     TrainingRun,
 )
-from counting.services import calibrations, intake, readings, registry, slides, studies
+from counting.services import calibrations, intake, readings, registry, slides, studies, tiles
 from tests.counting.pictures import smear_file
 
 PASSWORD = "count-the-cells-42"
@@ -150,6 +151,7 @@ def ids(field: Field, people: People) -> dict[str, int]:
     calibration = calibrations.create_calibration(
         study=study, actor=people.rita, cell_type="WBC", microscope="M1", objective="100x"
     )
+    tiles.run(TileJob.objects.create(field=field).pk)
     samples = calibrations.add_samples(
         calibration=calibration,
         actor=people.rita,
@@ -161,6 +163,10 @@ def ids(field: Field, people: People) -> dict[str, int]:
         "study_id": study.pk,
         "slide_id": field.slide_id,
         "field_id": field.pk,
+        # Its one tile.
+        "level": 9,
+        "column": 0,
+        "row": 0,
         "model_id": other.pk,
         "run_id": run.pk,
         "import_id": job.pk,

@@ -71,6 +71,7 @@ TABLE: tuple[Row, ...] = (
     ("field-image", "get", {}, 200, 200, 200, 404, 302),
     ("field-count-map", "get", {}, 404, 404, 404, 404, 302),
     ("field-thumbnail", "get", {}, 200, 200, 200, 404, 302),
+    ("field-tile", "get", {}, 200, 200, 200, 404, 302),
     ("status", "get", {}, 200, 200, 200, 200, 302),
     ("language", "post", {"language": "id"}, 302, 302, 302, 302, 302),
 )
