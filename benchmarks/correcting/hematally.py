@@ -8,7 +8,6 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from benchmarks.chromium import picture_on
 from benchmarks.correcting.fields import TYPES, Corrections, Mark, RealField
 from benchmarks.correcting.reader import Hands
 from tests.scripts import Script
@@ -18,7 +17,6 @@ from tests.waiting import wait_until
 # Milliseconds and seconds. Generous: nothing here is a limit that is judged.
 PATIENCE = 60_000
 PREDICTED = 300
-SIZE = (640, 480)
 TALLY_KEYS = {"RBC": "r", "WBC": "w", "PLT": "p"}
 
 READY = """(path) => {
@@ -27,6 +25,19 @@ READY = """(path) => {
     && Boolean(world.getItemAt(0)?.getFullyLoaded())
     && !document.querySelector("[data-accept]").disabled
     && !document.querySelector("#counting").classList.contains("is-busy");
+}"""
+# The middle of a picture, in pixels.
+MIDDLE = 320
+# Where a pixel of the picture is in the window, and whether nothing lies over it there.
+PLACE = """([x, y]) => {
+  const viewer = OpenSeadragon.getViewer("viewer");
+  const point = new OpenSeadragon.Point(x, y);
+  const place = viewer.world.getItemAt(0).imageToWindowCoordinates(point);
+  return [place.x, place.y, viewer.element.contains(document.elementFromPoint(place.x, place.y))];
+}"""
+AT_REST = """() => {
+  const { viewport } = OpenSeadragon.getViewer("viewer");
+  return viewport.getCenter(true).distanceTo(viewport.getCenter()) < 1e-4;
 }"""
 
 
@@ -68,7 +79,6 @@ class HemaTally:
         page.set_default_timeout(PATIENCE)
         page.goto(stack.url + self.paths[0])
         self._arrive()
-        self.left, self.top, self.scale = picture_on(page, SIZE)
 
     def correct(self, work: Corrections, suggested: Sequence[Mark]) -> None:
         """Take the suggestion over and change what is wrong in it."""
@@ -121,7 +131,14 @@ class HemaTally:
         expect(button).to_have_attribute("aria-pressed", "true")
 
     def _click(self, mark: Mark, *, holding: str = "") -> None:
-        x, y = self.left + mark.x * self.scale, self.top + mark.y * self.scale
+        x, y, free = self.page.evaluate(PLACE, [mark.x, mark.y])
+        if not free:
+            # Under the buttons at the left edge the picture is moved, and moved back when what is
+            # at the right edge is wanted.
+            self.hands.press("ArrowLeft" if mark.x < MIDDLE else "Home")
+            self.page.wait_for_function(AT_REST)
+            x, y, free = self.page.evaluate(PLACE, [mark.x, mark.y])
+            assert free, mark
         self.hands.click(x, y, holding=holding)
 
     def _expect(self, counts: Counter[str]) -> None:

@@ -16,7 +16,8 @@ MEASURES: dict[str, Callable[[Effort], float]] = {
     "clicks": lambda effort: effort.clicks,
     "keystrokes and clicks": lambda effort: effort.actions,
     "seconds": lambda effort: effort.seconds,
-    "of these, waiting for the program": lambda effort: effort.waiting,
+    "of these, the reader's hands": lambda effort: effort.hands,
+    "and waiting for the program": lambda effort: effort.waiting,
     f"seconds with {THOUGHT} s of thought per correction": lambda effort: effort.thinking,
 }
 # What must be at most half of Label Studio's.
