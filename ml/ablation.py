@@ -187,10 +187,15 @@ def settings_of(place: Place, piece: Piece) -> Settings:
 def training_fields(place: Place, backbone: str) -> tuple[list[Field], list[Field]]:
     """Return the fields that teach, and those from which learning curves are drawn.
 
+    As in the paper only fields of the lab that the test fields come from teach: a small set, so
+    that what stage 1 adds can be seen. All that come are taken where there are no test fields.
+
     Raises:
         BadData: the data have none.
     """
     fields = read_fields(place.data, splits=["train"])
+    groups = {field.group for field in judging_fields(place.data).get("test", [])}
+    fields = [field for field in fields if field.group in groups] or fields
     watched = [f for f in fields if fold_of(f, WATCHED) == 0 and "RBC" in f.counts]
     teach = [f for f in fields if fold_of(f, WATCHED) != 0]
     limit = place.size(backbone).fields

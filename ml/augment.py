@@ -27,6 +27,8 @@ VISIBLE_TAIL = 0.03
 # Pictures are kept at no more than this many pixels per red cell: the largest zoom needs no more.
 KEEP_CELL_PX = 84.0
 NOISE_SIDE = 1024
+# Left, top, right, bottom in pixels.
+Area = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Zoom:
 
 # The last part of a training shows fields nearly as they will come: whole, mostly at the scale that
 # the counter takes, and often in their own light.
-SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.5, guessed=0.7)
+SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.75, guessed=0.8)
 # Spread (log2) about the guessed scale.
 GUESSED_SPREAD = 0.04
 
@@ -81,7 +83,8 @@ class Loaded:
 class View:
     """One training example; masks say per type whether counts and marks may train.
 
-    picture [h, w, 3] optical density; points [n, 3] of type index, x, y in pixels.
+    picture [h, w, 3] optical density; points [n, 3] of type index, x, y in pixels. field: the
+    pixels (left, top, right, bottom) that show the field; the rest is empty slide.
     """
 
     picture: Floats
@@ -90,6 +93,7 @@ class View:
     known: NDArray[np.bool_]
     marked: NDArray[np.bool_]
     log_scale: float
+    field: Area
 
 
 def load(
@@ -151,8 +155,8 @@ class Augmenter:
         if turns % 2:
             height, width = width, height
         log_scale = self._draw_scale(loaded, height, width)
-        picture, boxes = self._cut(loaded, height, width, log_scale)
-        picture, points = self._turn(picture, _points(boxes), turns)
+        picture, boxes, area = self._cut(loaded, height, width, log_scale)
+        picture, points, area = self._turn(picture, _points(boxes), area, turns)
         counts = loaded.counts.copy()
         for index in np.flatnonzero(loaded.marked):
             counts[index] = np.sum(points[:, 0] == index)
@@ -165,6 +169,7 @@ class Augmenter:
             known=loaded.known & counted,
             marked=loaded.marked & counted,
             log_scale=log_scale,
+            field=area,
         )
 
     def whole(self, loaded: Loaded, *, plain: bool = False) -> View:
@@ -180,11 +185,13 @@ class Augmenter:
         size = (round(loaded.image.width * factor), round(loaded.image.height * factor))
         image = loaded.image.resize((max(1, size[0]), max(1, size[1])), Image.Resampling.BILINEAR)
         points = _points(loaded.boxes * _by(factor))
+        area = (0.0, 0.0, float(image.width), float(image.height))
         if plain:
             picture = density(np.asarray(image), loaded.light, self.config)
         else:
             picture = self.relight(image, loaded.light)
-            picture, points = self._turn(picture, points, int(self.rng.integers(4)))
+            turns = int(self.rng.integers(4))
+            picture, points, area = self._turn(picture, points, area, turns)
         return View(
             np.ascontiguousarray(picture),
             points,
@@ -192,6 +199,7 @@ class Augmenter:
             loaded.known,
             loaded.marked,
             log_scale,
+            area,
         )
 
     def mosaic(self, four: Sequence[Loaded], height: int, width: int) -> View:
@@ -215,20 +223,25 @@ class Augmenter:
             known=np.logical_and.reduce([view.known for view in views]),
             marked=np.logical_and.reduce([view.marked for view in views]),
             log_scale=float("nan"),
+            field=(0.0, 0.0, float(width), float(height)),
         )
 
-    def _turn(self, picture: Floats, points: Floats, turns: int) -> tuple[Floats, Floats]:
+    def _turn(
+        self, picture: Floats, points: Floats, area: Area, turns: int
+    ) -> tuple[Floats, Floats, Area]:
         """Mirror by chance and make quarter turns."""
-        points = points.copy()
+        corners = np.array([[0, *area[:2]], [0, *area[2:]]], dtype=np.float32)
+        both = np.concatenate([points, corners])
         if self.rng.random() < 0.5:
             picture = picture[:, ::-1]
-            points[:, 1] = picture.shape[1] - points[:, 1]
+            both[:, 1] = picture.shape[1] - both[:, 1]
         for _ in range(turns):
             # rot90 turns counterclockwise: (x, y) goes to (y, width - x).
-            points = points[:, [0, 2, 1]]
-            points[:, 2] = picture.shape[1] - points[:, 2]
+            both = both[:, [0, 2, 1]]
+            both[:, 2] = picture.shape[1] - both[:, 2]
             picture = np.rot90(picture)
-        return picture, points
+        (x0, y0), (x1, y1) = np.sort(both[-2:, 1:], axis=0).tolist()
+        return picture, both[:-2], (x0, y0, x1, y1)
 
     def _draw_scale(self, loaded: Loaded, height: int, width: int) -> float:
         zoom, rng = self.zoom, self.rng
@@ -252,8 +265,8 @@ class Augmenter:
 
     def _cut(
         self, loaded: Loaded, height: int, width: int, log_scale: float
-    ) -> tuple[Floats, Floats]:
-        """Return the lit view of the scaled field and its boxes in it."""
+    ) -> tuple[Floats, Floats, Area]:
+        """Return the lit view of the scaled field, its boxes, and where the view shows it."""
         rng = self.rng
         factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
         full_w, full_h = loaded.image.width * factor, loaded.image.height * factor
@@ -262,7 +275,8 @@ class Augmenter:
         box = (x0 / factor, y0 / factor, (x0 + w) / factor, (y0 + h) / factor)
         box = (box[0], box[1], min(box[2], loaded.image.width), min(box[3], loaded.image.height))
         image = loaded.image.resize((w, h), Image.Resampling.BILINEAR, box=box)
-        left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+        # In a corner: pictures to count in are not surrounded by empty slide either.
+        left, top = int(rng.integers(2)) * (width - w), int(rng.integers(2)) * (height - h)
         picture = np.zeros((height, width, 3), dtype=np.float32)
         picture[top : top + h, left : left + w] = self.relight(image, loaded.light)
         boxes = loaded.boxes * _by(factor)
@@ -285,7 +299,7 @@ class Augmenter:
         kept = kept[uncut | visible]
         kept[:, 1::2] += left
         kept[:, 2::2] += top
-        return picture, kept
+        return picture, kept, (left, top, left + w, top + h)
 
     def relight(self, image: Image.Image, light: Floats) -> Floats:
         """Turn pixels into densities in another light: blurred, compressed and stained anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.augment import View
+from ml.augment import Area, View
 from ml.nets import Output
 from ml.optics import Floats
 
@@ -45,26 +46,34 @@ class Batch:
         return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
-def mark_map(points: Floats, types: int, height: int, width: int, stride: int) -> Floats:
+def mark_map(
+    points: Floats, types: int, height: int, width: int, stride: int, area: Area | None = None
+) -> Floats:
     """Return [types, height, width]: per cell a Gaussian that sums to 1 inside the map.
 
     points is [n, 3] of type index, x, y in pixels of the picture; height and width are the map's.
+    area: what of the picture shows the field (pixels). Nothing lies beyond it: a picture to count
+    in ends there, and with it would end what a cell at the border had outside.
     """
     maps = np.zeros((types, height, width), dtype=np.float32)
     if not len(points):
         return maps
-    across = _kernel(points[:, 1] / stride - 0.5, width)
-    down = _kernel(points[:, 2] / stride - 0.5, height)
+    left, top, right, bottom = area or (0.0, 0.0, width * stride, height * stride)
+    across = _kernel(points[:, 1] / stride - 0.5, width, left / stride, right / stride)
+    down = _kernel(points[:, 2] / stride - 0.5, height, top / stride, bottom / stride)
     for index in range(types):
         own = points[:, 0] == index
         maps[index] = down[own].T @ across[own]
     return maps
 
 
-def _kernel(centers: NDArray[np.floating[Any]], length: int) -> Floats:
-    """Return [n, length]: a Gaussian about each center (map pixels) that sums to 1 inside."""
-    offsets = np.arange(length, dtype=np.float32)[None, :] - centers[:, None]
-    values = np.exp(-0.5 * (offsets / SIGMA) ** 2)
+def _kernel(centers: NDArray[np.floating[Any]], length: int, first: float, last: float) -> Floats:
+    """Return [n, length]: a Gaussian about each center that sums to 1 between `first` and `last`
+    (all in map pixels).
+    """
+    places = np.arange(length, dtype=np.float32)[None, :]
+    values = np.exp(-0.5 * ((places - centers[:, None]) / SIGMA) ** 2)
+    values *= (places >= math.floor(first)) & (places < math.ceil(last))
     values /= np.maximum(values.sum(axis=1, keepdims=True), 1e-6)
     return np.asarray(values, dtype=np.float32)
 
@@ -72,7 +81,8 @@ def _kernel(centers: NDArray[np.floating[Any]], length: int) -> Floats:
 def collate(views: Sequence[View], types: int, stride: int) -> Batch:
     """Make a batch of views of one size."""
     height, width = views[0].picture.shape[:2]
-    maps = [mark_map(v.points, types, height // stride, width // stride, stride) for v in views]
+    rows, columns = height // stride, width // stride
+    maps = [mark_map(v.points, types, rows, columns, stride, v.field) for v in views]
     pictures = np.stack([view.picture for view in views])
     return Batch(
         inputs=torch.from_numpy(pictures).permute(0, 3, 1, 2),

@@ -31,6 +31,8 @@ AVERAGE_DECAY = 0.998
 # Share of steps in which the learning rate rises to its peak; it then falls along a cosine.
 WARM_UP = 0.08
 CLIP_NORM = 5.0
+# How often fields with the counts of some types only are drawn, where a group's full ones are 1.
+PARTLY = 0.25
 # Cells of fields without sized boxes are taken to be this wide (share of the field's width).
 UNKNOWN_WIDTH = 0.16
 
@@ -50,7 +52,7 @@ class Settings:
     rate: float = 2e-3
     weight_decay: float = 1e-3
     mosaic: float = 0.2
-    settle: float = 0.5
+    settle: float = 0.6
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
@@ -90,7 +92,7 @@ def batches(
     rng = np.random.default_rng([settings.seed, epoch])
     settled = settles(settings, epoch)
     augmenter = Augmenter(config.input, SETTLED if settled else Zoom(), rng)
-    order = drawn([item.group for item in loaded], rng)
+    order = drawn(loaded, rng)
     types = len(config.cell_types)
     frame = config.input.frame
     shapes = [(frame, frame)] if frame else canvases(config.input)
@@ -115,18 +117,23 @@ def settles(settings: Settings, epoch: int) -> bool:
     return epoch >= round(settings.epochs * (1 - settings.settle))
 
 
-def drawn(groups: Sequence[str], rng: np.random.Generator) -> list[int]:
+def drawn(loaded: Sequence[Loaded], rng: np.random.Generator) -> list[int]:
     """Return as many indices as there are fields: each group as often as the others, whatever its
     size, and each field of a group as often as its others (but for one).
+
+    The fields of a group that lack the count of some type are a group of their own, drawn less
+    often: they teach less, and what they lack is nearly always the red cells.
     """
-    names = sorted(set(groups))
-    share = -(-len(groups) // len(names))
+    groups: dict[tuple[str, bool], list[int]] = {}
+    for index, item in enumerate(loaded):
+        groups.setdefault((item.group, bool(item.known.all())), []).append(index)
+    weights = {key: 1.0 if key[1] else PARTLY for key in groups}
     chosen: list[int] = []
-    for name in names:
-        own = np.flatnonzero(np.array([group == name for group in groups]))
+    for key, own in sorted(groups.items()):
+        share = math.ceil(len(loaded) * weights[key] / sum(weights.values()))
         rounds = [rng.permutation(own) for _ in range(-(-share // len(own)))]
         chosen += np.concatenate(rounds)[:share].tolist()
-    return [chosen[int(i)] for i in rng.permutation(len(chosen))[: len(groups)]]
+    return [chosen[int(i)] for i in rng.permutation(len(chosen))[: len(loaded)]]
 
 
 def canvases(scale: InputConfig) -> list[tuple[int, int]]:

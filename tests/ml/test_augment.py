@@ -32,7 +32,7 @@ def loaded(seed: int, *, marks: bool = True, counted: tuple[str, ...] = TYPES) -
 FIELDS = [loaded(seed) for seed in range(4)]
 ONLY_COUNTS = loaded(2, marks=False)
 seeds = st.integers(0, 2**32 - 1)
-anywhere = settings(max_examples=40, deadline=None)
+anywhere = settings(max_examples=40)
 
 
 def augmenter(seed: int, **zoom: object) -> Augmenter:
@@ -62,6 +62,24 @@ def test_a_cut_is_counted_anew_from_the_marks(seed: int, number: int) -> None:
     check(view, 128, 160)
     assert view.counts.tolist() == counted(view)
     assert (view.counts <= field.counts).all()
+
+
+@anywhere
+@given(seeds)
+def test_a_field_smaller_than_its_canvas_lies_in_a_corner_of_empty_slide(seed: int) -> None:
+    view = augmenter(seed, whole=1.0).view(FIELDS[1], 400, 440)
+    check(view, 400, 440)
+    left, top, right, bottom = view.field
+    assert left == 0 or right == 440
+    assert top == 0 or bottom == 400
+    shown = np.zeros((400, 440), dtype=bool)
+    shown[round(top) : round(bottom), round(left) : round(right)] = True
+    assert view.picture[shown].any()
+    assert not view.picture[~shown].any()
+    assert (view.points[:, 1] >= left - 1).all()
+    assert (view.points[:, 1] <= right + 1).all()
+    assert (view.points[:, 2] >= top - 1).all()
+    assert (view.points[:, 2] <= bottom + 1).all()
 
 
 @anywhere

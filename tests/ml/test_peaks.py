@@ -48,7 +48,7 @@ def test_an_empty_map_puts_what_is_missing_in_its_middle() -> None:
     assert peaks.find(drawn([(5.0, 5.0)]), 0) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 24), st.integers(1, 24))
 def test_there_are_always_as_many_as_counted_and_all_inside(
     seed: int, number: int, height: int, width: int

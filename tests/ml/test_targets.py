@@ -30,6 +30,25 @@ def test_marks_add_up_by_type() -> None:
     assert not mark_map(points[:0], 3, 30, 40, 8).any()
 
 
+@given(
+    st.floats(40.0, 200.0, width=32),
+    st.floats(16.0, 120.0, width=32),
+    st.sampled_from([(0, 0), (120, 0), (0, 120), (120, 120)]),
+)
+def test_nothing_of_a_cell_lies_beyond_the_border_of_its_field(
+    width: float, height: float, corner: tuple[int, int]
+) -> None:
+    left, top = corner
+    area = (left, top, left + width, top + height)
+    points = np.array([[0, area[0], area[1]], [0, area[2], area[3]]], dtype=np.float32)
+    (cells,) = mark_map(points, 1, 30, 40, 8, area)
+    assert cells.sum() == pytest.approx(2.0, abs=1e-4)
+    rows, columns = np.nonzero(cells)
+    assert (rows.min() * 8, columns.min() * 8) == (top, left)
+    assert rows.max() * 8 < area[3]
+    assert columns.max() * 8 < area[2]
+
+
 def batch(**changes: torch.Tensor) -> Batch:
     """Two fields, two types; the second field's second type is neither known nor marked."""
     maps = torch.zeros(2, 2, 4, 4)

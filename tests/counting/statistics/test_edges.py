@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from counting.statistics.bland_altman import bland_altman
@@ -73,7 +73,6 @@ def test_swapping_the_methods_turns_the_line_around() -> None:
     assert ends[0].high == pytest.approx(1 / ends[1].low)
 
 
-@settings(deadline=None)
 @given(COUNTS)
 def test_estimates_lie_within_their_intervals(pairs: list[tuple[int, int]]) -> None:
     first, second = (list(side) for side in zip(*pairs, strict=True))
