@@ -77,6 +77,8 @@ SENTENCES = (
     _("The worker died each of the %(tries)d times it tried this."),
     _("The stored picture is gone. Upload it again."),
     _("The model failed on this picture: %(error)s"),
+    # counting/services/tiles.py
+    _("The tiles could not be made: %(error)s"),
     _("The tiles could not be made: %(error)s"),
     _("This picture is in the study already: %(name)s on slide %(slide)s."),
     _(

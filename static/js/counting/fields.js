@@ -2,7 +2,8 @@
  * Fields from the server: the one on the screen, and the next one before it is asked for.
  *
  * @typedef {{id: number, slide: number, study: number, name: string, state: string, error: string,
- *   width: number, height: number, image: string, blind: boolean, prediction_hidden: boolean,
+ *   width: number, height: number, image: string, tiles: import("./tiles.js").Tiling | null,
+ *   blind: boolean, prediction_hidden: boolean,
  *   prediction: import("./tally.js").Prediction | null, reference: Record<string, number> | null,
  *   my_reading: {revision: number, state: string, counts: Record<string, number>,
  *     marks: import("./tally.js").Mark[], method: string, seconds: number, version: number} | null,
@@ -11,6 +12,7 @@
  * @typedef {{code: string, microns_per_pixel: number | null}} Slide
  */
 import { api } from "../lib/api.js";
+import { firstFileOf } from "./tiles.js";
 
 /** Where the way back begins is kept for this tab, so that it survives loading the page anew. */
 const TRAIL = "hematally:trail:";
@@ -70,7 +72,7 @@ export class Fields {
       this.ahead.set(next.field, field);
       field.then(
         (found) => {
-          this.pictureAhead.src = found.image;
+          this.pictureAhead.src = firstFileOf(found);
           this.pictureAhead.decode().catch(() => {}); // shown or told of when it is its turn
         },
         () => this.ahead.delete(next.field),

@@ -8,6 +8,7 @@ import { HeatMap } from "./heat.js";
 import { Screen } from "./screen.js";
 import { SoFar } from "./sofar.js";
 import { Stop } from "./stop.js";
+import { Tiles } from "./tiles.js";
 import { View } from "./view.js";
 
 const root = one("#counting");
@@ -18,6 +19,7 @@ const bell = new Bell();
 const soFar = new SoFar(screen);
 const heat = new HeatMap(screen);
 const view = new View(screen, heat);
+const tiles = new Tiles((field) => screen.picture.refine(field));
 const stop = new Stop(screen, soFar, bell);
 screen.onConflict = () => conflict.show();
 screen.onField = () => {
@@ -26,6 +28,7 @@ screen.onField = () => {
   soFar.begin();
   stop.begin();
   view.begin();
+  if (screen.field) tiles.begin(screen.field);
 };
 screen.onChange = () => {
   soFar.show();

@@ -6,6 +6,7 @@
  * @typedef {import("./stamps.js").Look} Look
  */
 import { Stamps } from "./stamps.js";
+import { sourceOf } from "./tiles.js";
 
 /** How near a tap must be to a mark to mean it, in CSS pixels: finger and mouse. */
 const REACH = { touch: 22, mouse: 12 };
@@ -133,7 +134,7 @@ export class Picture {
 
   /**
    * Show a picture.
-   * @param {{image: string, width: number, height: number}} field @returns {Promise<void>}
+   * @param {import("./tiles.js").Tiled} field @returns {Promise<void>}
    */
   open(field) {
     this.width = field.width;
@@ -144,8 +145,18 @@ export class Picture {
     return new Promise((resolve, reject) => {
       this.viewer.addOnceHandler("open", () => resolve());
       this.viewer.addOnceHandler("open-failed", () => reject(new Error("open-failed")));
-      this.viewer.open({ type: "image", url: field.image, buildPyramid: true });
+      this.viewer.open(sourceOf(field));
     });
+  }
+
+  /**
+   * Go over to the tiles of the picture that is shown: nothing moves.
+   * @param {import("./tiles.js").Tiled} field
+   */
+  refine(field) {
+    const tileSource = sourceOf(field);
+    if (!this.#ready()) this.viewer.open(tileSource);
+    else this.viewer.addTiledImage({ tileSource, index: 0, replace: true });
   }
 
   /** @param {number} factor */
