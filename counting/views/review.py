@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from counting import pyramid
 from counting.errors import Refused
-from counting.models import CountingRule, Reading, Role
+from counting.models import ACTIVE, CountingRule, JobState, Reading, Role, TileJob
 from counting.selectors import access, pages
 from counting.selectors import review as differences
 from counting.services import rulings
@@ -62,6 +63,7 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         study,
         "review",
         found=found,
+        **(_tiles(found) if found else {}),
         sides=_sides(found) if found else [],
         place=place + 1,
         waiting=len(waiting),
@@ -84,6 +86,16 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     rulings.rule(field=field, reviewer=signed_in(request), reading_id=int(chosen))
     messages.success(request, _("%(name)s has its count now.") % {"name": field.name})
     return redirect("review", field.study_id)
+
+
+def _tiles(found: differences.Difference) -> dict[str, Any]:
+    """Return what of a large picture's tiles the page shows, or that they are still being made."""
+    job = TileJob.objects.filter(field=found.field).first()
+    ready = job is not None and job.state == JobState.SUCCEEDED
+    return {
+        "tiles": pyramid.overview(found.field.width, found.field.height) if ready else [],
+        "tiles_awaited": job is not None and job.state in ACTIVE,
+    }
 
 
 def _sides(found: differences.Difference) -> list[Side]:

@@ -1,5 +1,7 @@
 /** The reviewer's page: keys press what stands on the page. */
+import { api } from "./lib/api.js";
 import { isTyping } from "./lib/dom.js";
+import { poll } from "./lib/poll.js";
 
 const form = document.querySelector("[data-review]");
 const marks = document.querySelector("[data-marks]");
@@ -33,3 +35,16 @@ function click(selector) {
 }
 
 addEventListener("keydown", press);
+
+// Nothing is typed on this page: loaded anew it shows the tiles, at the same field.
+const awaited = document.querySelector("[data-tiles-awaited]");
+if (awaited instanceof HTMLElement) {
+  const field = awaited.dataset.tilesAwaited;
+  const waiting = poll(async () => {
+    const { tiles } = await api(`fields/${field}/`);
+    if (["waiting", "running"].includes(tiles?.state)) return true;
+    waiting.stop();
+    location.replace(`?field=${field}`);
+    return false;
+  });
+}

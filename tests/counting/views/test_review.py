@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from counting.models import Field, ReferenceCount, Study
-from counting.services import readings
+from counting.models import Field, ReferenceCount, Study, TileJob
+from counting.services import readings, tiles
 from tests.counting.conftest import People, count
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +106,17 @@ def test_the_order_of_fields_is_a_setting(alice: Client, study: Study) -> None:
     study.refresh_from_db()
     assert study.queue_order == "teach"
     assert alice.post(settings, {**form, "queue_order": "backwards"}).status_code == 400
+
+
+def test_a_large_field_is_shown_from_its_tiles(alice: Client, differing: Field) -> None:
+    address = f"/studies/{differing.study_id}/review/"
+    job = TileJob.objects.create(field=differing)
+    page = alice.get(address).content.decode()
+    assert f"/fields/{differing.pk}/image/" in page
+    assert "is being cut into tiles" in page
+    tiles.run(job.pk)
+    page = alice.get(address).content.decode()
+    assert f"/fields/{differing.pk}/image/" not in page
+    assert "is being cut into tiles" not in page
+    (tile,) = set(re.findall(r'<image href="([^"]+)" x="0" y="0" width="320" height="240"', page))
+    assert alice.get(tile).status_code == 200
