@@ -309,7 +309,7 @@ class FieldSerializer(serializers.Serializer[Any]):
     )
     blind = serializers.BooleanField(source="field.blind")
     state = serializers.ChoiceField(choices=FIELD_STATES)
-    error = serializers.CharField()
+    error = RetoldField()
     prediction = PredictionSerializer(allow_null=True)
     prediction_hidden = serializers.BooleanField(source="hidden")
     reference = serializers.SerializerMethodField()
