@@ -1,4 +1,4 @@
-"""`python -m ml`: predict, evaluate, pretrain, train, finetune, reproduce, bench.
+"""`python -m ml`: predict, evaluate, pretrain, train, recalibrate, finetune, reproduce, bench.
 
 Parses only; torch is imported when needed.
 
@@ -83,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--limit-fields", type=_positive, default=None, help="fields to learn from")
 
+    recalibrate = add("recalibrate", "Fit anew what a bundle calls unlike its training data")
+    add_bundle(recalibrate)
+    recalibrate.add_argument("--data", type=Path, required=True, metavar="DIR")
+    recalibrate.add_argument("--out", type=Path, required=True, metavar="DIR")
+
     reproduce = add("reproduce", "Make the ablation's table: what stage 1, heads and marks change")
     reproduce.add_argument("--data", type=Path, required=True, metavar="DIR")
     reproduce.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -144,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "pretrain": _pretrain,
         "train": _train,
         "finetune": _finetune,
+        "recalibrate": _recalibrate,
         "reproduce": _reproduce,
         "bench": _bench,
     }
@@ -288,6 +294,17 @@ def _shown(options: argparse.Namespace, threads: int) -> str:
     if options.start is not None:
         words += ["--start", "STAGE1"]
     return shlex.join(words)
+
+
+def _recalibrate(options: argparse.Namespace) -> int:
+    import torch
+
+    from ml.recalibrate import recalibrate
+
+    torch.set_num_threads(options.threads or 1)
+    recalibrate(options.bundle, options.data, options.out)
+    print(f"Wrote {options.out}")
+    return 0
 
 
 def _reproduce(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ import torch
 from ml import bundle as bundles
 from ml import calibrate, pictures
 from ml import replay as replays
-from ml.augment import SETTLED, Augmenter, Loaded, Zoom
+from ml.augment import SETTLED, Augmenter, Loaded
 from ml.config import SCALE_CLOSE, BundleConfig
 from ml.data import BadData, Field, fold_of, read_fields
 from ml.evaluate import Truth, evaluate
@@ -24,13 +24,12 @@ from ml.examples import early_example
 from ml.files import read_json, write_json
 from ml.nets import Counter
 from ml.predict import Predictor, Work, look, prepare
+from ml.recalibrate import novelty
 from ml.train import Report, Settings, load_fields, train
 
 FOLDS = 5
 # Fields kept as features in the bundle, per group: enough to remember, small enough to ship.
 REPLAYED = 100
-# Views per field from which novelty is learned: as it is, and in other lights.
-NOVELTY_VIEWS = 3
 CHUNK = 16
 
 
@@ -72,7 +71,7 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     report("Fit on all")
     net = train(loaded, config, plan.settings, plan.out / "all", report)
     groups = [field.group for field in fields]
-    calibration = calibrate.Calibration(spreads, _novelty(net, loaded, groups, config))
+    calibration = calibrate.Calibration(spreads, novelty(net, loaded, groups, config))
     examples = _replay_examples(net, loaded, groups, config)
     replays.save(examples, plan.out / "replay.safetensors")
     made = bundles.Bundle(
@@ -145,18 +144,6 @@ def raw_counts(work: Work, config: BundleConfig) -> dict[str, float]:
     assert work.maps is not None
     sums = work.maps.sum(axis=(1, 2), dtype=np.float64)
     return {code: float(total) for code, total in zip(config.cell_types, sums, strict=True)}
-
-
-def _novelty(
-    net: Counter, loaded: Sequence[Loaded], groups: Sequence[str], config: BundleConfig
-) -> calibrate.Novelty:
-    augmenter = Augmenter(config.input, Zoom(), np.random.default_rng(0))
-    rows = [
-        early_example(net, augmenter, item, plain=number == 0)[1]
-        for number in range(NOVELTY_VIEWS)
-        for item in loaded
-    ]
-    return calibrate.fit_novelty(np.stack(rows), list(groups) * NOVELTY_VIEWS)
 
 
 def _replay_examples(

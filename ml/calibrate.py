@@ -8,6 +8,7 @@ fields like those; the novelty score says which are not. numpy only.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,35 +84,75 @@ def rounded(raw: float) -> int:
 
 
 @dataclass(frozen=True)
+class Hue:
+    """How red the red cells of known pictures are (`ml.optics.hue`), [2] each: the median of the
+    palest group, and what only `FALSE_ALARMS` of known pictures stay below.
+    """
+
+    usual: Doubles
+    least: Doubles
+
+    def ratio(self, hue: Doubles) -> float:
+        """Return 0 for red cells as red as usual or redder, 1 at the least; unknown is 0."""
+        below = (self.usual - hue) / np.maximum(self.usual - self.least, 1e-3)
+        return max(0.0, float(np.nan_to_num(below).max()))
+
+    def wider(self, hues: Doubles) -> Hue:
+        """Let the hues [n, 2] of more known pictures in."""
+        own = fit_hue(hues, [""] * len(hues))
+        return Hue(np.minimum(self.usual, own.usual), np.minimum(self.least, own.least))
+
+
+def fit_hue(hues: Doubles, groups: Sequence[str]) -> Hue:
+    """Fit to hues [n, 2] of known pictures, NaN where not known."""
+    with warnings.catch_warnings():
+        # A group in which nothing is stained says nothing.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        member = np.array(groups)
+        medians = [np.nanmedian(hues[member == name], axis=0) for name in sorted(set(groups))]
+        usual = np.nanmin(medians, axis=0)
+        least = np.nanquantile(hues, FALSE_ALARMS, axis=0)
+    return Hue(np.nan_to_num(usual, nan=-1.0), np.nan_to_num(least, nan=-1.0))
+
+
+@dataclass(frozen=True)
 class Novelty:
     """Where the features of known pictures lie: centers [k, d], one per group of pictures that
     look alike, `whiten` [d, m] that makes their spread about the centers round, and the distance
-    that only `FALSE_ALARMS` of known pictures exceed.
+    that only `FALSE_ALARMS` of known pictures exceed. `hue` is None in bundles of before.
     """
 
     centers: Doubles
     whiten: Doubles
     radius: float
+    hue: Hue | None = None
 
     def distance(self, features: Doubles) -> float:
         """Return the Mahalanobis distance of features [d] to the nearest center."""
         offsets = (features[None, :] - self.centers) @ self.whiten
         return float(np.sqrt(np.square(offsets).sum(axis=1).min()))
 
-    def score(self, features: Doubles) -> float:
-        """Return 0 to 1; `NOVELTY_THRESHOLD` or more means unlike the training data."""
+    def score(self, features: Doubles, hue: Doubles | None = None) -> float:
+        """Return 0 to 1; `NOVELTY_THRESHOLD` or more means unlike the training data, in its
+        features or in the hue of its red cells.
+        """
         ratio = self.distance(features) / self.radius
+        if self.hue is not None and hue is not None:
+            ratio = max(ratio, self.hue.ratio(hue))
         return float(ratio**2 / (1.0 + ratio**2))
 
-    def with_center(self, features: Doubles) -> Novelty:
-        """Add a group of pictures, given as features [n, d], and widen the radius to hold it."""
+    def with_center(self, features: Doubles, hues: Doubles | None = None) -> Novelty:
+        """Add a group of pictures, given as features [n, d] and hues [n, 2], and widen what is
+        known to hold it.
+        """
         center = features.mean(axis=0)
         wider = Novelty(np.vstack([self.centers, center]), self.whiten, self.radius)
         far = [wider.distance(row) for row in features]
-        return Novelty(wider.centers, self.whiten, max(self.radius, _tail(far)))
+        hue = self.hue if self.hue is None or hues is None else self.hue.wider(hues)
+        return Novelty(wider.centers, self.whiten, max(self.radius, _tail(far)), hue)
 
 
-def fit_novelty(features: Doubles, groups: Sequence[str]) -> Novelty:
+def fit_novelty(features: Doubles, groups: Sequence[str], hue: Hue | None = None) -> Novelty:
     """Fit to features [n, d] of known pictures; pictures of one group look alike."""
     names = sorted(set(groups))
     member = np.array([names.index(group) for group in groups])
@@ -122,7 +163,8 @@ def fit_novelty(features: Doubles, groups: Sequence[str]) -> Novelty:
     values, vectors = np.linalg.eigh((1 - SHRINKAGE) * covariance + SHRINKAGE * plain)
     whiten = vectors / np.sqrt(np.maximum(values, 1e-10))
     unscaled = Novelty(centers, whiten, 1.0)
-    return Novelty(centers, whiten, _tail([unscaled.distance(row) for row in features]))
+    radius = _tail([unscaled.distance(row) for row in features])
+    return Novelty(centers, whiten, radius, hue)
 
 
 def _tail(distances: Sequence[float]) -> float:
@@ -138,6 +180,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
+        hue = self.novelty.hue
         return {
             "coverage": COVERAGE,
             "unit": "sqrt(raw + 1)",
@@ -150,6 +193,7 @@ class Calibration:
                 "radius": self.novelty.radius,
                 "centers": _short(self.novelty.centers),
                 "whiten": _short(self.novelty.whiten),
+                "hue": hue and {"usual": _short(hue.usual), "least": _short(hue.least)},
             },
         }
 
@@ -166,10 +210,12 @@ class Calibration:
                 for code, s in data["intervals"].items()
             }
             told = data["novelty"]
+            hue = told.get("hue")
             novelty = Novelty(
                 np.asarray(told["centers"], dtype=np.float64),
                 np.asarray(told["whiten"], dtype=np.float64),
                 float(told["radius"]),
+                hue and Hue(np.array(hue["usual"], float), np.array(hue["least"], float)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"This bundle's calibration.json is not complete: {error}.") from None

@@ -24,6 +24,7 @@ from ml.augment import SETTLED, Augmenter, load
 from ml.data import BadData
 from ml.examples import Seen, early_example
 from ml.nets import Counter
+from ml.optics import hue
 from ml.predict import Predictor
 from ml.progress import Reporter
 from ml.replay import Example
@@ -60,6 +61,7 @@ class Learned:
     own: list[Own]
     names: list[str]
     features: list[Seen]
+    hues: list[Seen]
 
 
 def run(options: Options, reporter: Reporter) -> None:
@@ -121,7 +123,9 @@ def run(options: Options, reporter: Reporter) -> None:
     spreads = _calibrate(champion.net, base, task, reporter)
     net = _widened(champion.net, len(types))
     tune(net, task, _within(reporter, FOLDED, TUNED, "Learning the study's counts"))
-    novelty = base.calibration.novelty.with_center(np.stack(learned.features))
+    novelty = base.calibration.novelty.with_center(
+        np.stack(learned.features), np.stack(learned.hues)
+    )
     candidate = bundles.Bundle(
         config=config,
         weights={name: value.numpy() for name, value in net.state_dict().items()},
@@ -194,7 +198,7 @@ def _see(
     entries = manifest.of("train")
     config = champion.bundle.config
     views = int(np.clip(VIEWS // len(entries), LEAST_VIEWS, MOST_VIEWS))
-    learned = Learned([], [], [])
+    learned = Learned([], [], [], [])
     for number, entry in enumerate(entries, 1):
         step = f"Reading field {number} of {len(entries)}"
         reporter.progress(PREPARED * (number - 1) / len(entries), step)
@@ -213,6 +217,7 @@ def _see(
         learned.own.append(Own([example for example, _ in seen], entry.field.group))
         learned.names.append(entry.field.name)
         learned.features.append(seen[0][1])
+        learned.hues.append(hue(work.pixels, work.light))
     if not learned.own:
         raise BadData("None of the pictures to learn from can be read. Upload them again.")
     return learned

@@ -20,7 +20,7 @@ from ml import calibrate, peaks, pictures, quality
 from ml.bundle import BadBundle, Bundle, load
 from ml.config import RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
 from ml.nets import MULTIPLE, SCALE_FLOOR, STRIDE, Counter
-from ml.optics import Floats, background, density
+from ml.optics import Floats, background, density, hue
 
 LOOKS = 6
 # A search that is still this far off (log2) at its end, or is this far off and goes on growing,
@@ -215,7 +215,7 @@ class Predictor:
         raws = {code: count.raw for code, count in counts.items()}
         return FieldPrediction(
             counts=counts,
-            novelty=calibration.novelty.score(work.features),
+            novelty=calibration.novelty.score(work.features, hue(work.pixels, work.light)),
             marks=marks,
             count_map=work.maps,
             map_step=step,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,3 +100,31 @@ def test_known_pictures_are_known_and_far_ones_are_not() -> None:
     wider = novelty.with_center(far)
     assert all(wider.score(row) <= novelty.score(row) for row in features)
     assert np.mean([wider.score(row) < calibrate.NOVELTY_THRESHOLD for row in far]) > 0.9
+
+
+def test_red_cells_paler_than_any_known_are_novel_and_redder_ones_are_not() -> None:
+    rng = np.random.default_rng(0)
+    hues = rng.normal([0.43, 0.05], 0.01, (400, 2))
+    hues[::50] = np.nan
+    features = rng.standard_normal((400, 5))
+    fitted = calibrate.fit_novelty(
+        features, ["lab"] * 400, calibrate.fit_hue(hues, ["lab"] * 200 + ["other"] * 200)
+    )
+    middle = features.mean(axis=0)
+    gray, swapped, red = np.array([0.33, 0.0]), np.array([0.43, -0.05]), np.array([0.55, 0.3])
+    assert fitted.score(middle, gray) > calibrate.NOVELTY_THRESHOLD
+    assert fitted.score(middle, swapped) > calibrate.NOVELTY_THRESHOLD
+    known = [fitted.score(middle, row) for row in (red, np.full(2, np.nan), hues[1])]
+    assert max(known) < calibrate.NOVELTY_THRESHOLD
+    # A lab whose own slides are that pale teaches it so.
+    wider = fitted.with_center(features, rng.normal(gray, 0.01, (400, 2)))
+    assert wider.score(middle, gray) < calibrate.NOVELTY_THRESHOLD
+    # What is written is read again.
+    kept = calibrate.Calibration({}, fitted)
+    again = calibrate.Calibration.from_dict(json.loads(json.dumps(kept.to_dict())))
+    assert again.novelty.score(middle, gray) == pytest.approx(fitted.score(middle, gray), abs=1e-3)
+
+
+def test_where_nothing_is_stained_no_hue_is_known() -> None:
+    hue = calibrate.fit_hue(np.full((5, 2), np.nan), ["a", "a", "b", "b", "b"])
+    assert hue.ratio(np.array([0.0, 0.0])) == 0.0
