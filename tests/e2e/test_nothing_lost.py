@@ -118,8 +118,13 @@ def test_submitting_over_a_submission_from_another_tab_is_told(
     expect(one).not_to_have_url(re.compile(f"/fields/{field}/"))
     press(two, "r", 5)
     two.keyboard.press("Enter")
-    expect(two.locator("[data-notice=conflict]")).to_contain_text("You submitted this field")
+    # The next field may be on the screen by then: it tells, and leads back.
+    told = two.locator("[data-notice=elsewhere], [data-notice=conflict]").filter(visible=True)
+    expect(told).to_contain_text("You submitted this field")
     assert draft_of(script, field) == 3
+    if f"/fields/{field}/" not in two.url:
+        two.get_by_role("link", name="Open it and choose").click()
+    expect(red(two)).to_have_value("5")
     two.get_by_role("button", name="Use mine").click()
     is_saved(two)
     assert script.get(f"/api/v1/fields/{field}/")["reference"]["RBC"] == 3
@@ -170,6 +175,107 @@ def test_a_server_killed_while_counting_gets_everything_when_it_is_back(
     is_saved(page)
     expect(page.locator("[data-notice=trouble]")).to_be_hidden()
     assert draft_of(script, field) == 6
+
+
+@pytest.fixture
+def three(script: Script, request: pytest.FixtureRequest) -> list[int]:
+    """Three fields of a study of their own, to be counted in this order."""
+    script = Script(script.stack, script.token)
+    script.study = script.post("/api/v1/studies/", {"name": request.node.name})["id"]
+    slide = script.new_slide("S1")
+    return [script.upload(slide, smear_file(seed), f"{seed}.png") for seed in range(3)]
+
+
+def is_ahead(page: Page, field: int) -> None:
+    """Wait until the next field is here, so that Enter shows it at once."""
+    wait_until(
+        lambda: page.evaluate(
+            "name => performance.getEntriesByType('resource').some((e) => e.name.endsWith(name))",
+            f"/api/v1/fields/{field}/",
+        ),
+        30,
+        "the next field to be fetched",
+    )
+    page.wait_for_load_state("networkidle")
+
+
+def test_the_next_field_shows_while_the_counts_are_on_their_way(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    open_field(page, web, three[0])
+    is_ahead(page, three[1])
+    held: list[Route] = []
+    page.route(f"**/api/v1/fields/{three[0]}/readings/", lambda route: held.append(route))
+    press(page, "r", 3)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    press(page, "r", 2)
+    # Both wait in this browser, in this order.
+    assert (draft_of(script, three[0]), draft_of(script, three[1])) == (None, None)
+    wait_until(lambda: page.evaluate("1") and held, 10, "the counts to be sent")
+    held[0].continue_()
+    is_saved(page)
+    assert (draft_of(script, three[0]), draft_of(script, three[1])) == (3, 2)
+    assert script.get(f"/api/v1/fields/{three[0]}/")["reference"]["RBC"] == 3
+
+    # Back at once: what was submitted is there, as submitted.
+    page.keyboard.press("b")
+    expect(red(page)).to_have_value("3")
+    expect(page.locator("[data-saved]")).to_have_text("Submitted")
+
+
+def test_counts_that_the_server_does_not_take_bring_the_reader_back(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    open_field(page, web, three[0])
+    is_ahead(page, three[1])
+    refusal = "The counts were refused."
+    page.route(
+        f"**/api/v1/fields/{three[0]}/readings/",
+        lambda route: route.fulfill(status=400, json={"detail": refusal, "code": "counts"}),
+    )
+    press(page, "r", 3)
+    page.keyboard.press("Enter")
+    told = page.locator("[data-notice=elsewhere]")
+    expect(told).to_contain_text(f"0.png is not saved, but kept in this browser. {refusal}")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    press(page, "r", 1)
+    page.unroute_all()
+    told.get_by_role("link").click()
+    expect(red(page)).to_have_value("3")
+    expect(told).to_be_hidden()
+    is_saved(page)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    expect(red(page)).to_have_value("1")
+    wait_until(lambda: draft_of(script, three[0]) == 3, 10, "the counts to be saved")
+
+
+def test_a_lost_connection_is_told_on_the_next_field_and_nothing_is_lost(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    open_field(page, web, three[0])
+    is_ahead(page, three[1])
+    press(page, "r", 3)
+    is_saved(page)
+    web.kill("web")
+    press(page, "r", 1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    expect(page.locator("[data-notice=trouble]")).to_contain_text("The server does not answer")
+    expect(page.locator("[data-saved]")).to_have_text("Not saved on the server yet")
+    later = another_tab(page)
+    page.close()
+    web.start("web")
+    assert draft_of(script, three[0]) == 3
+
+    # The tab is gone: the next visit, of another field, sends what was submitted.
+    open_field(later, web, three[2])
+    wait_until(
+        lambda: (script.get(f"/api/v1/fields/{three[0]}/")["reference"] or {}).get("RBC") == 4,
+        30,
+        "the submission to be sent",
+    )
 
 
 def test_an_expired_session_keeps_the_counts_until_signed_in_again(

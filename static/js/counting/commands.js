@@ -34,8 +34,8 @@ function letGo(event) {
 function shared(screen) {
   return {
     accept: () => screen.accept(),
-    submit: () => screen.submit(),
-    previous: () => screen.previous(),
+    submit: () => screen.way.submit(),
+    previous: () => screen.way.previous(),
     undo: () => !screen.busy && screen.tally.undo(),
     redo: () => !screen.busy && screen.tally.redo(),
     confirm: () => screen.confirm(),
@@ -52,9 +52,9 @@ function buttonsOf(screen) {
   return {
     ...shared(screen),
     retry: () => screen.askForPrediction(),
-    "leave-out": () => screen.submit({ leaveOut: screen.tally.untouched, sure: true }),
-    "ask-zero": () => screen.submit({ sure: true }),
-    "ask-back": () => screen.stopAsking(),
+    "leave-out": () => screen.way.submit({ leaveOut: screen.tally.untouched, sure: true }),
+    "ask-zero": () => screen.way.submit({ sure: true }),
+    "ask-back": () => screen.way.stopAsking(),
   };
 }
 
@@ -88,7 +88,7 @@ function press(screen, more, event) {
   });
   if (!meant) return;
   if (meant.name === "escape") {
-    screen.stopAsking();
+    screen.way.stopAsking();
     screen.onEscape();
     if (typing) /** @type {HTMLElement} */ (target).blur();
     return; // an open dialog closes by itself

@@ -54,11 +54,4 @@ export class Conflict {
       screen.panel.notice("trouble", true, error.message);
     }
   }
-
-  /** @param {number[]} fieldIds whose counts, kept here by an earlier visit, wait for a choice */
-  elsewhere(fieldIds) {
-    if (fieldIds.length === 0) return;
-    this.screen.panel.notice("elsewhere", true);
-    one("[data-elsewhere]").setAttribute("href", `/fields/${fieldIds[0]}/`);
-  }
 }

@@ -17,6 +17,8 @@ import { firstFileOf } from "./tiles.js";
 /** Where the way back begins is kept for this tab, so that it survives loading the page anew. */
 const TRAIL = "hematally:trail:";
 const LONGEST_TRAIL = 500;
+/** Milliseconds that the server surely keeps a field for its reader: LEASE in assignments.py, less. */
+const OURS = 10 * 60 * 1000;
 
 export class Fields {
   /** @param {string} studyId */
@@ -24,6 +26,8 @@ export class Fields {
     this.studyId = studyId;
     /** @type {Map<number, Promise<Field>>} */
     this.ahead = new Map();
+    /** What can be shown at once. @type {{after: number, id: number, at: number} | null} */
+    this.prepared = null;
     /** Held, so that the browser keeps the next picture decoded. */
     this.pictureAhead = new Image();
     /** @type {Map<number, Promise<Slide>>} */
@@ -66,19 +70,34 @@ export class Fields {
    * @returns {Promise<{field: number | null, remaining: number}>}
    */
   async next(after) {
+    const at = Date.now();
     const next = await api(`studies/${this.studyId}/next/?after=${after}`);
-    if (next.field !== null && !this.ahead.has(next.field)) {
-      const field = api(`fields/${next.field}/`);
-      this.ahead.set(next.field, field);
-      field.then(
-        (found) => {
-          this.pictureAhead.src = firstFileOf(found);
-          this.pictureAhead.decode().catch(() => {}); // shown or told of when it is its turn
-        },
-        () => this.ahead.delete(next.field),
-      );
-    }
+    if (next.field !== null) this.#prepare(next.field, after, at);
     return next;
+  }
+
+  /** @param {number} id @param {number} after @param {number} at when the server gave it to us */
+  #prepare(id, after, at) {
+    const field = this.ahead.get(id) ?? api(`fields/${id}/`);
+    this.ahead.set(id, field);
+    field.then(
+      (found) => {
+        this.prepared = { after, id, at };
+        this.pictureAhead.src = firstFileOf(found);
+        this.pictureAhead.decode().catch(() => {}); // shown or told of when it is its turn
+      },
+      () => this.ahead.delete(id),
+    );
+  }
+
+  /**
+   * The next field, if it is here already and still kept for this reader.
+   * @param {number} after @returns {number | null}
+   */
+  ready(after) {
+    const { prepared } = this;
+    const ours = prepared?.after === after && Date.now() - prepared.at < OURS;
+    return ours && this.ahead.has(prepared.id) ? prepared.id : null;
   }
 
   /** @returns {number[]} the fields gone through in this tab, oldest first */

@@ -87,7 +87,7 @@ export class Flags {
     await api(`${this.#address}flag/`, { method: "POST", json: data });
     this.dialog.close();
     // What was counted here is kept as a draft; nobody is asked for it while the flag holds.
-    await this.screen.goOn(null, gettext("Flagged."));
+    await this.screen.way.goOn(null, gettext("Flagged."));
   }
 
   async #lift() {

@@ -55,4 +55,4 @@ const first = Number(root.dataset.field);
 screen
   .show(first, "stay")
   .then(() => screen.saver.sendLeftovers(first))
-  .then((undecided) => conflict.elsewhere(undecided));
+  .then((refused) => refused.forEach(({ fieldId, why }) => screen.way.tellRefused(fieldId, why)));

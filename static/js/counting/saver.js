@@ -12,11 +12,13 @@ import { Kept } from "./kept.js";
 
 const DRAFT_AFTER = 600;
 const TRY_AGAIN = [1000, 2000, 5000, 10000];
+/** Milliseconds that who comes back to a field waits for its submission to arrive. */
+const ARRIVAL = 1000;
 
 export class Saver {
   /**
    * @param {string} userId whose counts these are: several people may share a computer
-   * @param {(state: SaveState, error: ApiError | null) => void} onState
+   * @param {(fieldId: number, state: SaveState, error: ApiError | null) => void} onState
    */
   constructor(userId, onState) {
     // A name for this tab, so that the server knows its saves from those of other tabs.
@@ -36,6 +38,8 @@ export class Saver {
     this.queue = Promise.resolve();
     /** @type {Map<number, number>} the number of each field's newest change */
     this.changes = new Map();
+    /** @type {Map<number, Promise<unknown>>} submissions on their way, by field */
+    this.underway = new Map();
     addEventListener("online", () => this.sendNow?.());
   }
 
@@ -77,7 +81,7 @@ export class Saver {
     const change = this.#keep(fieldId, reading);
     clearTimeout(this.timer);
     if (this.conflicts.has(fieldId)) return; // kept here until the reader has chosen
-    this.onState("saving", null);
+    this.onState(fieldId, "saving", null);
     const send = () => {
       clearTimeout(this.timer);
       this.sendNow = null;
@@ -98,7 +102,23 @@ export class Saver {
   submit(fieldId, reading) {
     clearTimeout(this.timer);
     const change = this.#keep(fieldId, reading);
-    return this.#line(() => this.#deliver(fieldId, reading, change));
+    const sent = this.#line(() => this.#deliver(fieldId, reading, change));
+    const settled = sent.then(() => {}, () => {}).then(() => {
+      if (this.underway.get(fieldId) === settled) this.underway.delete(fieldId);
+    });
+    this.underway.set(fieldId, settled);
+    return sent;
+  }
+
+  /**
+   * Wait until a submission of this field that is on its way has arrived, but not for long: the
+   * server may be away. What is kept here is opened then.
+   * @param {number} fieldId
+   */
+  async arrival(fieldId) {
+    const underway = this.underway.get(fieldId);
+    const enough = () => new Promise((resolve) => setTimeout(resolve, ARRIVAL));
+    if (underway) await Promise.race([underway, enough()]);
   }
 
   /** Send a draft that waits right now, before the page goes to another field. */
@@ -119,32 +139,30 @@ export class Saver {
     for (let attempt = 0; ; attempt += 1) {
       // A newer change replaces a draft that could not be delivered.
       if (!reading.submit && change !== this.changes.get(fieldId)) return null;
-      this.onState("saving", null);
+      this.onState(fieldId, "saving", null);
       try {
         const json = { ...reading, ...this.bases.get(fieldId), reader: this.reader };
         const answer = await api(`fields/${fieldId}/readings/`, { method: "POST", json });
         this.bases.set(fieldId, { version: answer.version, tab: this.tab });
         if (change === this.changes.get(fieldId)) {
           this.kept.forget(fieldId);
-          this.onState("saved", null);
+          this.onState(fieldId, "saved", null);
         }
         return answer;
       } catch (caught) {
         const error = caught instanceof ApiError ? caught : new ApiError(String(caught), 0);
         if (error.code === "newer") {
           this.conflicts.set(fieldId, { ...error.body, detail: error.message });
-          this.onState("conflict", null);
+          this.onState(fieldId, "conflict", null);
           if (reading.submit) throw error;
           return null;
         }
-        // Signed out, or somebody else signed in: kept until the reader is back.
-        const away = error.status === 401 || error.code === "reader";
-        if (!error.passing && !away) {
-          this.onState("refused", error);
+        if (!isAway(error)) {
+          this.onState(fieldId, "refused", error);
           if (reading.submit) throw error;
           return null;
         }
-        this.onState("waiting", error);
+        this.onState(fieldId, "waiting", error);
         await this.#pause(TRY_AGAIN[Math.min(attempt, TRY_AGAIN.length - 1)]);
       }
     }
@@ -166,10 +184,11 @@ export class Saver {
   /**
    * Send what an earlier visit could not (a closed tab, a lost network), except for one field.
    * @param {number} exceptField
-   * @returns {Promise<number[]>} fields that were saved elsewhere meanwhile: the reader must choose
+   * @returns {Promise<{fieldId: number, why: string}[]>} fields that the server refused: the reader
+   *   must choose
    */
   async sendLeftovers(exceptField) {
-    const undecided = [];
+    const refused = [];
     for (const { key, fieldId, entry } of this.kept.all()) {
       if (fieldId === exceptField) continue;
       try {
@@ -178,11 +197,20 @@ export class Saver {
         this.kept.remove(key);
       } catch (error) {
         if (!(error instanceof ApiError)) continue;
-        if (error.code === "newer") undecided.push(fieldId);
         // Refused for good (the field is gone): keeping it would ask for ever.
         if (error.status === 404) this.kept.remove(key);
+        else if (!isAway(error)) refused.push({ fieldId, why: error.message });
       }
     }
-    return undecided;
+    return refused;
   }
+}
+
+/**
+ * Whether it is worth trying again: the server is away, or the reader is (signed out, or somebody
+ * else signed in).
+ * @param {ApiError} error @returns {boolean}
+ */
+function isAway(error) {
+  return error.passing || error.status === 401 || error.code === "reader";
 }

@@ -10,6 +10,7 @@ import { Picture } from "./picture.js";
 import { Saver } from "./saver.js";
 import { Suggestion, isPending } from "./suggestion.js";
 import { Tally } from "./tally.js";
+import { Way, stateOf } from "./way.js";
 
 /** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
 const DOUBLE_CLICK = 350;
@@ -40,14 +41,14 @@ export class Screen {
     this.picture.onTap = (...tap) => this.tap(...tap);
     this.picture.onMove = (index, x, y) => !this.busy && this.tally.move(index, x, y);
     this.clock = new Clock();
-    this.saver = new Saver(root.dataset.user ?? "", (state, error) => this.saveState(state, error));
+    this.saver = new Saver(root.dataset.user ?? "", (...state) => this.way.saveState(...state));
+    this.way = new Way(this);
     /** @type {import("./fields.js").Field | null} */
     this.field = null;
     /** @type {import("./tally.js").Prediction | null} */
     this.shown = null;
     this.busy = false;
     this.dirty = false;
-    this.asking = false;
     this.placedAt = 0;
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
@@ -77,9 +78,10 @@ export class Screen {
     this.suggestion.leave();
     this.saver.flush();
     this.busy = true;
-    this.stopAsking();
+    this.way.stopAsking();
     let field;
     try {
+      await this.saver.arrival(id);
       field = await this.fields.get(id);
     } catch (error) {
       this.busy = false;
@@ -98,8 +100,8 @@ export class Screen {
     const opened = this.picture.open(field).catch(() => {
       this.panel.notice("trouble", true, gettext("The picture cannot be shown. Load the page again."));
     });
-    // The picture first: what comes next is asked for when it is there.
-    this.coming = opened.then(() => this.fields.next(id));
+    // The picture first; and only when the field before is submitted is it not what comes next.
+    this.coming = opened.then(() => this.saver.queue).then(() => this.fields.next(id));
     this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
     await opened;
     if (this.field === field) this.drawMarks();
@@ -114,7 +116,7 @@ export class Screen {
     this.dirty = Boolean(kept);
     this.clock.restart(kept?.seconds ?? (mine?.state === "draft" ? mine.seconds : 0));
     this.panel.notice("restored", Boolean(kept) || mine?.state === "draft");
-    this.panel.saved(kept ? "waiting" : mine ? stateOf(mine) : "none");
+    this.panel.saved(kept ? "waiting" : stateOf(mine));
     document.title = `${field.name} – HemaTally`;
     say(one("[data-field-name]"), field.name);
     one("[data-slide-link]").setAttribute("href", `/slides/${field.slide}/`);
@@ -125,6 +127,7 @@ export class Screen {
     const why = one("[data-why]");
     why.hidden = !field.why;
     say(why, fill(gettext("Why this field: %(why)s"), { why: field.why }));
+    this.way.arrived(field);
     this.onField();
     this.showPrediction(field);
     this.changed({ quiet: true });
@@ -251,7 +254,7 @@ export class Screen {
   changed({ quiet = false } = {}) {
     this.panel.showCounts(this.tally, this.active);
     this.drawMarks();
-    this.stopAsking();
+    this.way.stopAsking();
     this.onChange();
     if (quiet) return;
     this.dirty = true;
@@ -291,110 +294,4 @@ export class Screen {
   keepDraft() {
     if (this.field) this.saver.draft(this.field.id, this.toSend(false, this.tally.draft()));
   }
-
-  /** @param {import("./saver.js").SaveState} state */
-  saveState(state, error) {
-    this.panel.saved(state);
-    this.panel.notice("trouble", Boolean(error), error?.message);
-    one("[data-sign-in]").hidden = error?.status !== 401;
-    if (state === "conflict") this.onConflict();
-  }
-
-  /** Types that would be saved as 0 although the suggestion says otherwise. */
-  get doubtful() {
-    const counts = this.field?.prediction?.counts ?? {};
-    const all = this.tally.isEmpty;
-    return this.tally.untouched.filter((code) => all || (counts[code]?.value ?? 0) > 0);
-  }
-
-  /** @param {{leaveOut?: string[], sure?: boolean}} [options] */
-  async submit({ leaveOut = [], sure = false } = {}) {
-    if (this.busy || !this.field) return;
-    this.tally.endTyping();
-    const field = this.field;
-    if (this.saver.conflicts.has(field.id)) {
-      this.onConflict();
-      return;
-    }
-    if (!this.dirty && field.my_reading?.state === "submitted") {
-      await this.goOn(null);
-      return;
-    }
-    if (!sure && !this.asking && this.doubtful.length > 0) {
-      this.ask(this.doubtful);
-      return;
-    }
-    this.stopAsking();
-    this.busy = true;
-    this.root.classList.add("is-busy");
-    try {
-      const reading = this.toSend(true, this.tally.reading(leaveOut));
-      const answer = await this.saver.submit(field.id, reading);
-      this.dirty = false;
-      await this.goOn(answer.next);
-    } catch (error) {
-      if (error.code !== "newer") this.panel.notice("trouble", true, error.message);
-    } finally {
-      this.busy = false;
-      this.root.classList.remove("is-busy");
-    }
-  }
-
-  /**
-   * @param {{field: number} | null} next as the submission's answer says
-   * @param {string} [words] what was done here
-   */
-  async goOn(next, words = gettext("Submitted.")) {
-    let id = next?.field ?? null;
-    if (next === null) {
-      try {
-        id = (await this.coming)?.field ?? null;
-      } catch {
-        id = null;
-      }
-    }
-    this.panel.announce(words);
-    if (id === null) {
-      location.assign(`/studies/${this.studyId}/count/`);
-      return;
-    }
-    await this.show(id, "push");
-  }
-
-  async previous() {
-    if (this.busy) return;
-    const trail = this.fields.trail;
-    const last = trail.pop() ?? Number(this.root.dataset.previous || 0);
-    if (!last || last === this.field?.id) {
-      this.panel.announce(gettext("This is the first field of this visit."));
-      return;
-    }
-    this.saver.flush();
-    this.fields.keepTrail(trail);
-    history.pushState(null, "", `/fields/${last}/`);
-    this.root.dataset.previous = "";
-    await this.show(last, "stay");
-  }
-
-  /** @param {string[]} codes */
-  ask(codes) {
-    this.asking = true;
-    const names = this.types.filter((type) => codes.includes(type.code)).map((type) => type.name);
-    const words = this.tally.isEmpty
-      ? gettext("Nothing is counted yet. Save all types as 0?")
-      : fill(gettext("Not counted: %(names)s. Save as 0?"), { names: names.join(", ") });
-    this.panel.notice("ask", true, words);
-    one("[data-leave-out]").hidden = this.tally.isEmpty;
-  }
-
-  stopAsking() {
-    if (!this.asking) return;
-    this.asking = false;
-    this.panel.notice("ask", false);
-  }
-}
-
-/** @param {{state: string}} reading @returns {"saved" | "submitted"} */
-function stateOf(reading) {
-  return reading.state === "draft" ? "saved" : "submitted";
 }

@@ -50,6 +50,8 @@ export class SoFar {
     this.show();
     let base = null;
     try {
+      // The counts of the field before are of the same slide: they must be there first.
+      await this.screen.saver.queue;
       base = await api(`slides/${field.slide}/so-far/?without=${field.id}`);
     } catch {
       // The field's own limits show all the same; those of the slide wait for the next field.

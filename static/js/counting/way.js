@@ -1,0 +1,197 @@
+/**
+ * The way from field to field. The next field shows at once, while the counts of the one before are
+ * still on their way to the server; when they do not arrive the reader is told and can go back.
+ */
+import { one } from "../lib/dom.js";
+import { fill, gettext } from "../lib/i18n.js";
+
+/** @typedef {import("./fields.js").Field} Field */
+
+export class Way {
+  /**
+   * @param {any} screen the Screen; not named as a type, because its file imports this one and
+   *   addresses with digests cannot go round in a circle
+   */
+  constructor(screen) {
+    this.screen = screen;
+    this.asking = false;
+    /** Fields by name that the reader went on from. @type {Map<number, string>} */
+    this.names = new Map();
+    /** Fields whose counts the server did not take, and why. @type {Map<number, string>} */
+    this.refused = new Map();
+    one("[data-elsewhere]").addEventListener("click", (event) => {
+      const [fieldId] = [...this.refused.keys()].slice(-1);
+      if (fieldId === undefined || screen.busy) return;
+      event.preventDefault();
+      screen.show(fieldId, "push");
+    });
+  }
+
+  /** Types that would be saved as 0 although the suggestion says otherwise. */
+  get doubtful() {
+    const { field, tally } = this.screen;
+    const counts = field?.prediction?.counts ?? {};
+    return tally.untouched.filter((code) => tally.isEmpty || (counts[code]?.value ?? 0) > 0);
+  }
+
+  /** @param {{leaveOut?: string[], sure?: boolean}} [options] */
+  async submit({ leaveOut = [], sure = false } = {}) {
+    const { screen } = this;
+    const { field, tally, saver } = screen;
+    if (screen.busy || !field) return;
+    tally.endTyping();
+    if (saver.conflicts.has(field.id)) {
+      screen.onConflict();
+      return;
+    }
+    if (!screen.dirty && field.my_reading?.state === "submitted") {
+      await this.goOn(null);
+      return;
+    }
+    if (!sure && !this.asking && this.doubtful.length > 0) {
+      this.ask(this.doubtful);
+      return;
+    }
+    this.stopAsking();
+    const sent = saver.submit(field.id, screen.toSend(true, tally.reading(leaveOut)));
+    const next = screen.fields.ready(field.id);
+    if (next === null) await this.#waitFor(sent);
+    else {
+      // Told by saveState when it fails.
+      sent.then(() => screen.panel.announce(gettext("Submitted.")), () => {});
+      await screen.show(next, "push");
+    }
+  }
+
+  /**
+   * Stay until the server has the counts: nobody knows yet what comes next.
+   * @param {Promise<{next: {field: number} | null}>} sent
+   */
+  async #waitFor(sent) {
+    const { screen } = this;
+    screen.busy = true;
+    screen.root.classList.add("is-busy");
+    try {
+      const answer = await sent;
+      screen.dirty = false;
+      await this.goOn(answer.next);
+    } catch (error) {
+      if (error.code !== "newer") screen.panel.notice("trouble", true, error.message);
+    } finally {
+      screen.busy = false;
+      screen.root.classList.remove("is-busy");
+    }
+  }
+
+  /**
+   * @param {{field: number} | null} next as the submission's answer says
+   * @param {string} [words] what was done here
+   */
+  async goOn(next, words = gettext("Submitted.")) {
+    const { screen } = this;
+    screen.busy = true;
+    let id = next?.field ?? null;
+    if (next === null) {
+      try {
+        id = (await screen.coming)?.field ?? null;
+      } catch {
+        id = null;
+      }
+    }
+    screen.panel.announce(words);
+    if (id === null) {
+      location.assign(`/studies/${screen.studyId}/count/`);
+      return;
+    }
+    await screen.show(id, "push");
+  }
+
+  async previous() {
+    const { screen } = this;
+    if (screen.busy) return;
+    const trail = screen.fields.trail;
+    const last = trail.pop() ?? Number(screen.root.dataset.previous || 0);
+    if (!last || last === screen.field?.id) {
+      screen.panel.announce(gettext("This is the first field of this visit."));
+      return;
+    }
+    screen.saver.flush();
+    screen.fields.keepTrail(trail);
+    history.pushState(null, "", `/fields/${last}/`);
+    screen.root.dataset.previous = "";
+    await screen.show(last, "stay");
+  }
+
+  /** @param {string[]} codes */
+  ask(codes) {
+    const { panel, tally, types } = this.screen;
+    this.asking = true;
+    const names = types.filter((type) => codes.includes(type.code)).map((type) => type.name);
+    const words = tally.isEmpty
+      ? gettext("Nothing is counted yet. Save all types as 0?")
+      : fill(gettext("Not counted: %(names)s. Save as 0?"), { names: names.join(", ") });
+    panel.notice("ask", true, words);
+    one("[data-leave-out]").hidden = tally.isEmpty;
+  }
+
+  stopAsking() {
+    if (!this.asking) return;
+    this.asking = false;
+    this.screen.panel.notice("ask", false);
+  }
+
+  // --- What became of the counts -----------------------------------------------------------
+
+  /** @param {Field} field is on the screen now: its own notices say how it stands */
+  arrived(field) {
+    this.names.set(field.id, field.name);
+    this.refused.delete(field.id);
+    this.#showRefused();
+  }
+
+  /**
+   * @param {number} fieldId @param {import("./saver.js").SaveState} state
+   * @param {import("../lib/api.js").ApiError | null} error
+   */
+  saveState(fieldId, state, error) {
+    const { field, panel, saver, dirty } = this.screen;
+    const here = field?.id === fieldId;
+    const refused = state === "refused" || state === "conflict";
+    panel.notice("trouble", Boolean(error) && (here || !refused), error?.message);
+    one("[data-sign-in]").hidden = error?.status !== 401;
+    if (here || state === "waiting") panel.saved(state);
+    // The field on the screen tells its own state again.
+    else if (!dirty) panel.saved(stateOf(field?.my_reading ?? null));
+    if (here && state === "conflict") this.screen.onConflict();
+    if (!here && refused) {
+      this.tellRefused(fieldId, error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "");
+    }
+  }
+
+  /** @param {number} fieldId not on the screen @param {string} why the server did not take it */
+  tellRefused(fieldId, why) {
+    this.refused.set(fieldId, why);
+    this.#showRefused();
+  }
+
+  /** Tell of one field at a time, the last one first. */
+  #showRefused() {
+    const { panel } = this.screen;
+    const [last] = [...this.refused].slice(-1);
+    if (!last) {
+      panel.notice("elsewhere", false);
+      return;
+    }
+    const [fieldId, why] = last;
+    const name = this.names.get(fieldId) ?? gettext("Another field");
+    const words = gettext("%(name)s is not saved, but kept in this browser. %(why)s");
+    panel.notice("elsewhere", true, fill(words, { name, why }));
+    one("[data-elsewhere]").setAttribute("href", `/fields/${fieldId}/`);
+  }
+}
+
+/** @param {{state: string} | null} reading @returns {"none" | "saved" | "submitted"} */
+export function stateOf(reading) {
+  if (!reading) return "none";
+  return reading.state === "draft" ? "saved" : "submitted";
+}
