@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_positive, default=60)
     train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
     train.add_argument("--seed", type=int, default=0)
+    train.add_argument(
+        "--seeds", type=_positive, default=1, help="trainings; the first is the bundle"
+    )
     _add_net(train)
     train.add_argument("--head", choices=("map", "fc"), default="map")
     train.add_argument("--supervision", choices=("marks", "counts"), default="marks")
@@ -274,6 +277,7 @@ def _train(options: argparse.Namespace) -> int:
         command=_shown(options, threads),
         config=BundleConfig(net=net, input=scale, placed=options.supervision == "marks"),
         limit=options.limit_fields,
+        seeds=options.seeds,
     )
     make(plan, lambda line: print(line, flush=True))
     print(f"Wrote {options.out / 'bundle'}")
@@ -287,7 +291,7 @@ def _shown(options: argparse.Namespace, threads: int) -> str:
     words += ["--threads", str(threads)]
     plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
     told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
-    told += ["limit_fields"]
+    told += ["limit_fields", "seeds"]
     for name in told:
         if getattr(options, name) != getattr(plain, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]

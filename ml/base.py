@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ml import bundle as bundles
-from ml import calibrate, pictures
+from ml import calibrate, metrics, pictures
 from ml import replay as replays
 from ml.augment import SETTLED, Augmenter, Loaded
 from ml.config import SCALE_CLOSE, BundleConfig
@@ -35,8 +35,8 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one, and
-    from at most `limit` fields.
+    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one, from
+    at most `limit` fields; `seeds` trainings in all tell what chance does, the first is shipped.
     """
 
     data: Path
@@ -46,6 +46,11 @@ class Plan:
     command: str
     config: BundleConfig = field(default_factory=BundleConfig)
     limit: int | None = None
+    seeds: int = 1
+
+    def folder(self, seed: int) -> Path:
+        """Return where the training of a seed keeps its checkpoint."""
+        return self.out / f"all-seed{seed}"
 
 
 def make(plan: Plan, report: Report = print) -> bundles.Bundle:
@@ -68,8 +73,13 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
         unseen = [field for field, out in zip(fields, held, strict=True) if out]
         write_json(residuals, _residuals(net, unseen, config))
     spreads = {code: calibrate.quantiles(values) for code, values in read_json(residuals).items()}
-    report("Fit on all")
-    net = train(loaded, config, plan.settings, plan.out / "all", report)
+    nets = []
+    for number in range(plan.seeds):
+        seed = plan.settings.seed + number
+        report(f"Fit on all, seed {seed}")
+        settings = replace(plan.settings, seed=seed)
+        nets.append(train(loaded, config, settings, plan.folder(seed), report))
+    net = nets[0]
     groups = [field.group for field in fields]
     calibration = calibrate.Calibration(spreads, novelty(net, loaded, groups, config))
     examples = _replay_examples(net, loaded, groups, config)
@@ -84,8 +94,8 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     )
     bundles.save(made, plan.out / "bundle")
     report("Measure")
-    metrics = measure(plan)
-    made = replace(made, metrics=metrics, card=card(metrics, len(fields)))
+    measured = measure(plan, nets)
+    made = replace(made, metrics=measured, card=card(measured, len(fields)))
     bundles.save(made, plan.out / "bundle")
     return made
 
@@ -97,8 +107,10 @@ def limited(fields: list[Field], limit: int | None) -> list[Field]:
     return [f for f in fields if f.name in drawn]
 
 
-def measure(plan: Plan) -> dict[str, Any]:
-    """Return the metrics of `plan.out`/bundle on the fields that were never trained on."""
+def measure(plan: Plan, nets: Sequence[Counter]) -> dict[str, Any]:
+    """Return the metrics of `plan.out`/bundle on the fields that were never trained on, and of
+    `nets`, the trainings by seed, what chance does to them.
+    """
     predictor = Predictor(plan.out / "bundle", plan.settings.threads)
     out: dict[str, Any] = {
         "command": plan.command,
@@ -106,13 +118,33 @@ def measure(plan: Plan) -> dict[str, Any]:
         "epochs": plan.settings.epochs,
         "torch": torch.__version__.split("+")[0],
     }
-    for name, split in (("test", "test"), ("external", "external")):
+    for split in ("test", "external"):
         try:
             fields = read_fields(plan.data, splits=[split])
         except BadData:
             continue
         truths = [Truth(field.path, dict(field.counts)) for field in fields]
-        out[name] = evaluate(predictor, truths)
+        out[split] = evaluate(predictor, truths)
+        told = [count(net, fields, plan.config) for net in nets]
+        out[split]["seeds"] = _over_seeds(fields, told)
+    return out
+
+
+def _over_seeds(
+    fields: Sequence[Field], told: Sequence[Sequence[dict[str, float]]]
+) -> dict[str, Any]:
+    """Return by cell type each seed's mean error of whole counts and its bias."""
+    out: dict[str, Any] = {}
+    for code in told[0][0]:
+        known = [i for i, field in enumerate(fields) if code in field.counts]
+        if not known:
+            continue
+        true = np.array([float(fields[i].counts[code]) for i in known])
+        whole = [np.array([float(calibrate.rounded(t[i][code])) for i in known]) for t in told]
+        out[code] = {
+            "mae": [round(metrics.mae(true, one), 6) for one in whole],
+            "bias": [round(metrics.bias(true, one), 6) for one in whole],
+        }
     return out
 
 
@@ -176,18 +208,23 @@ def _replayed(
     return replace(example, log_scale=example.log_scale + off)
 
 
-def card(metrics: dict[str, Any], fields: int) -> str:
+def card(measured: dict[str, Any], fields: int) -> str:
     """Return the model card."""
     template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
-    lines = ["| fields | cells | n | MAE | 95 % interval | best constant | 90 % interval covers |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    head = (
+        "| fields | cells | n | MAE | 95 % interval | bias | best constant | 90 % interval covers "
+        "| MAE, all seeds | bias, all seeds |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     named = {"test": "BCCD, 60 test fields", "external": "another lab (BCDD), never trained on"}
     for key, title in named.items():
-        for code, s in metrics.get(key, {}).get("types", {}).items():
+        for code, s in measured.get(key, {}).get("types", {}).items():
             low, high = s["mae_interval"]
+            seeds = measured[key]["seeds"][code]
             lines.append(
                 f"| {title} | {code} | {s['n']} | {s['mae']:.2f} | {low:.2f} to {high:.2f} "
-                f"| {s['constant_mae']:.2f} | {s['covered']:.0%} |"
+                f"| {s['bias']:+.2f} | {s['constant_mae']:.2f} | {s['covered']:.0%} "
+                f"| {np.mean(seeds['mae']):.2f} | {np.mean(seeds['bias']):+.2f} |"
             )
     filled = template.replace("{{metrics}}", "\n".join(lines)).replace("{{fields}}", str(fields))
-    return filled.replace("{{command}}", json.dumps(metrics["command"]).strip('"'))
+    return filled.replace("{{command}}", json.dumps(measured["command"]).strip('"'))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml import bundle
+from ml.augment import load
+from ml.config import InputConfig
+from ml.data import Field
 from ml.predict import Predictor
+from ml.train import drawn
 from tests.ml.conftest import Cli
 from tests.ml.making import smear, start, write_csv, write_data
+from tests.ml.tiny import TINY_PX, write_fields
 from tests.waiting import wait_until
 
 
@@ -34,7 +40,8 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     # The fit that calibrates is done: the one that is killed is the second.
     shutil.copy(trained / "residuals.json", tmp_path)
     process = start(*arguments)
-    wait_until((tmp_path / "all" / "progress.json").is_file, 60, "the first epoch's checkpoint")
+    first = tmp_path / "all-seed0" / "progress.json"
+    wait_until(first.is_file, 60, "the first epoch's checkpoint")
     process.send_signal(signal.SIGKILL)
     told, _ = process.communicate()
     assert "Measure" not in told
@@ -43,6 +50,37 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     whole, again = bundle.load(trained / "bundle"), bundle.load(tmp_path / "bundle")
     assert all(np.array_equal(again.weights[name], value) for name, value in whole.weights.items())
     assert again.calibration.spreads == whole.calibration.spreads
+
+
+def test_more_seeds_tell_what_chance_does(tmp_path: Path, cli: Cli) -> None:
+    data = write_fields(tmp_path / "data")
+    small = ("--epochs", 1, "--cell-px", TINY_PX, "--seeds", 2)
+    status, told, refusal = cli("train", "--data", data, "--out", tmp_path / "out", *small)
+    assert status == 0, refusal
+    assert told.count("Fit on all, seed") == 2
+    made = bundle.load(tmp_path / "out" / "bundle")
+    for name in ("test", "external"):
+        own = made.metrics[name]["types"]["RBC"]
+        seeds = made.metrics[name]["seeds"]["RBC"]
+        assert len(seeds["mae"]) == len(seeds["bias"]) == 2
+        # The first is the bundle's own.
+        assert (own["mae"], own["bias"]) == (seeds["mae"][0], seeds["bias"][0])
+    assert "--seeds 2" in made.card
+
+
+def test_groups_are_drawn_alike_and_fields_without_red_cells_seldom() -> None:
+    made = smear(1)
+    field = Field("drawn", None, made.counts)  # type: ignore[arg-type]
+    item = load(field, made.image, 48.0, ("RBC", "WBC", "PLT"), InputConfig())
+    partly = np.array([False, True, True])
+    kinds = [replace(item, group="small")] * 10 + [replace(item, group="large")] * 60
+    kinds += [replace(item, group="large", known=partly)] * 30
+    chosen = [kinds[i] for i in drawn(kinds, np.random.default_rng(0))]
+    assert len(chosen) == 100
+    small = sum(k.group == "small" for k in chosen)
+    part = sum(not k.known.all() for k in chosen)
+    assert 42 <= small <= 47
+    assert 9 <= part <= 13
 
 
 @pytest.mark.parametrize(
