@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from counting.services.studies import RESERVED_KEYS
 from counting.statistics.intervals import binomial, cells_needed, poisson
-from tests.counting.pictures import smear_file
+from ml.synthetic import render
+from tests.counting.pictures import encoded, smear_file
 from tests.e2e.test_path import sign_in
 from tests.scripts import Script
 from tests.stack import Prepared, Stack
@@ -261,6 +263,61 @@ def test_suggested_marks_become_the_reader_s_own_and_change_their_type(
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
     expect(number(page, "RBC")).to_have_value("1")
+
+
+def test_who_wants_it_starts_each_field_from_its_suggestion(
+    browser_page: Page, script: Script, slide: int, web: Stack
+) -> None:
+    page = browser_page
+    fields = [
+        script.upload(slide, encoded(render(seed, width=640, height=480).image), f"{seed}.png")
+        for seed in (71, 72)
+    ]
+    wait_until(lambda: script.states(slide) == {"predicted": 2}, 120, "two predictions")
+    prediction = script.get(f"/api/v1/fields/{fields[0]}/")["prediction"]
+    assert not prediction["novel"]
+    suggested = str(prediction["counts"]["RBC"]["value"])
+    page.goto(f"{web.url}/fields/{fields[0]}/")
+    expect(page.locator("[data-type=RBC] [data-suggested]")).to_have_text(suggested)
+    expect(number(page, "RBC")).to_have_value("")
+    page.locator("[data-so-far] summary").click()
+    page.get_by_label("Start from the suggestion").check()
+    expect(number(page, "RBC")).to_have_value(suggested)
+
+    # Nothing is saved before the reader does something; one undo leaves the field uncounted.
+    page.reload()
+    expect(number(page, "RBC")).to_have_value(suggested)
+    assert script.get(f"/api/v1/fields/{fields[0]}/")["my_reading"] is None
+    page.keyboard.press("Control+z")
+    expect(number(page, "RBC")).to_have_value("")
+    page.keyboard.press("Control+y")
+
+    page.keyboard.press("Shift+r")
+    expect(number(page, "RBC")).to_have_value(str(int(suggested) - 1))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/fields/{fields[1]}/")
+    expect(number(page, "RBC")).not_to_have_value("")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/studies/**")
+    first, second = (script.get(f"/api/v1/fields/{field}/") for field in fields)
+    assert first["my_reading"]["counts"]["RBC"] == int(suggested) - 1
+    assert second["my_reading"]["method"] == "accepted"
+    wanted = {code: told["value"] for code, told in second["prediction"]["counts"].items()}
+    assert second["my_reading"]["counts"] == wanted
+
+
+def test_no_head_start_where_the_model_does_not_know_what_it_sees(
+    page: Page, script: Script, slide: int, web: Stack
+) -> None:
+    strange = script.upload(
+        slide, encoded(Image.effect_noise((320, 240), 90).convert("RGB")), "x.png"
+    )
+    wait_until(lambda: script.states(slide)["predicted"] == 3, 120, "its prediction")
+    page.locator("[data-so-far] summary").click()
+    page.get_by_label("Start from the suggestion").check()
+    page.goto(f"{web.url}/fields/{strange}/")
+    expect(page.locator("[data-notice=novel]")).to_be_visible()
+    expect(number(page, "RBC")).to_have_value("")
 
 
 def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page) -> None:

@@ -53,6 +53,11 @@ export class Screen {
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
     this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
+    /**
+     * Told of a field that this reader has not counted yet.
+     * @type {(field: import("./fields.js").Field) => void}
+     */
+    this.onUncounted = () => {};
     /** Told of each new field, of each conflict over one, of each change, and of Esc. */
     this.onField = () => {};
     this.onConflict = () => {};
@@ -112,6 +117,7 @@ export class Screen {
     const mine = field.my_reading;
     const kept = this.saver.open(field.id, mine?.version ?? 0);
     this.tally.load(kept ?? mine);
+    if (!kept && !mine) this.onUncounted(field);
     this.shown = null;
     this.dirty = Boolean(kept);
     this.clock.restart(kept?.seconds ?? (mine?.state === "draft" ? mine.seconds : 0));

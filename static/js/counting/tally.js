@@ -195,15 +195,31 @@ export class Tally {
   accept(prediction, codes = this.codes) {
     const taken = codes.filter((code) => prediction.counts[code]);
     if (taken.length === 0) return;
-    const numbers = { ...this.now.numbers };
-    for (const code of taken) numbers[code] = prediction.counts[code].value;
-    const kept = this.now.marks.filter((mark) => !taken.includes(mark.cell_type));
-    const marks = [
-      ...kept,
-      ...prediction.marks.filter((mark) => taken.includes(mark.cell_type)).map((m) => ({ ...m })),
-    ];
     const whole = this.codes.every((code) => taken.includes(code) || !this.touched(code));
-    this.#do({ numbers, marks, ways: whole ? ["accepted"] : this.#also("accepted") }, "accept");
+    const ways = whole ? ["accepted"] : this.#also("accepted");
+    this.#do({ ...this.#taken(prediction, taken), ways }, "accept");
+  }
+
+  /**
+   * Start with the suggestion taken over, before the reader has done anything: nothing to keep yet,
+   * but the first undo leaves the field uncounted.
+   * @param {Prediction} prediction
+   */
+  begin(prediction) {
+    const taken = this.codes.filter((code) => prediction.counts[code]);
+    if (taken.length === 0) return;
+    this.past = [this.now];
+    const start = this.#taken(prediction, taken);
+    this.now = { ...this.now, ...start, ways: ["accepted"], label: "accept" };
+  }
+
+  /** @param {Prediction} prediction @param {string[]} codes that are taken over */
+  #taken(prediction, codes) {
+    const numbers = { ...this.now.numbers };
+    for (const code of codes) numbers[code] = prediction.counts[code].value;
+    const kept = this.now.marks.filter((mark) => !codes.includes(mark.cell_type));
+    const suggested = prediction.marks.filter((mark) => codes.includes(mark.cell_type));
+    return { numbers, marks: [...kept, ...suggested.map((mark) => ({ ...mark }))] };
   }
 
   /** @returns {boolean} */
