@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
 
 from counting.models import (
     Field,
@@ -46,6 +47,13 @@ def _own_files(tmp_path: Path, settings: Any) -> Iterator[None]:
     settings.TRAINING_ROOT = tmp_path / "training"
     yield
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A request leaves its language in the thread, as Django does; the next test begins anew."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
