@@ -113,10 +113,10 @@ class Walk:
             raise SystemExit(f"{path}: {answer.text()}")
         return answer.json()
 
-    def sign_in(self, password: str) -> None:
-        """Sign in as the first administrator."""
+    def sign_in(self, name: str, password: str) -> None:
+        """Sign in."""
         self.page.goto(f"{self.address}/accounts/login/")
-        self.page.get_by_label("User name").fill("admin")
+        self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url(f"{self.address}/")
@@ -190,7 +190,7 @@ def in_few_colors(shot: Image.Image, colors: int, small: list[str]) -> Image.Ima
 def walk(page: Page, address: str, password: str, wanted: set[str]) -> None:
     """Go the path and take the pictures that are wanted."""
     way = Walk(page, address)
-    way.sign_in(password)
+    way.sign_in("admin", password)
     study = way.api("studies/", {"name": "Anemia cohort"})["id"]
     last = 0
     for code, stain, seed, number, counted in SLIDES:
