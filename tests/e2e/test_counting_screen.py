@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -320,11 +321,58 @@ def test_no_head_start_where_the_model_does_not_know_what_it_sees(
     expect(number(page, "RBC")).to_have_value("")
 
 
+def test_cells_are_marked_changed_and_taken_away_without_a_pointer(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    said = page.locator("[data-announce]")
+    page.keyboard.press(",")
+    expect(page.locator(".cursor")).to_be_visible()
+    expect(said).to_contain_text("Cross on")
+    page.keyboard.press("Tab")
+    expect(said).to_contain_text("suggested, at")
+    page.keyboard.press("w")
+    expect(said).to_contain_text("White cells, marked, at")
+    expect(number(page, "WBC")).to_have_value("1")
+    page.keyboard.press("p")
+    expect(said).to_contain_text("Platelets, marked, at")
+    expect(number(page, "WBC")).to_have_value("0")
+    expect(number(page, "PLT")).to_have_value("1")
+
+    # Three steps to the right nothing is marked; three back, the mark is there again.
+    place = re.search(r"at (\d+), (\d+)", said.inner_text())
+    assert place is not None
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(said).to_have_text(re.compile("No mark at|suggested, at"))
+    moved = re.search(r"at (\d+), (\d+)", said.inner_text())
+    assert moved is not None
+    assert int(moved[1]) > int(place[1])
+    assert moved[2] == place[2]
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    expect(said).to_contain_text("Platelets, marked, at")
+    page.keyboard.press("Delete")
+    expect(said).to_have_text("Mark removed.")
+    expect(number(page, "PLT")).to_have_value("0")
+
+    # Escape gives Tab and the tally keys back.
+    page.keyboard.press("Escape")
+    expect(page.locator(".cursor")).to_be_hidden()
+    page.keyboard.press("r")
+    expect(number(page, "RBC")).to_have_value("1")
+    expect(page.locator("[data-saved]")).to_have_text("Draft saved")
+    assert script.get(f"/api/v1/fields/{fields[0]}/")["my_reading"]["marks"] == []
+    assert field["my_reading"] is None
+
+
 def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page) -> None:
     found = browser_page.evaluate(
         """async () => {
           const { meaning } = await import("/static/js/counting/keys.js");
-          const where = { keys: new Map(), typing: false, dialog: false, button: false };
+          const where = { keys: new Map(), typing: false, dialog: false, button: false,
+                          cursor: false };
           return [..."abcdefghijklmnopqrstuvwxyz0123456789"].filter(
             (key) => meaning(new KeyboardEvent("keydown", { key }), where),
           );

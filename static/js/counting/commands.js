@@ -7,9 +7,12 @@ import { MAY_REPEAT, meaning } from "./keys.js";
 const ZOOM = 1.4;
 const STEP = 0.15;
 
-/** @param {Screen} screen @param {Record<string, () => void>} more actions, by key and button */
-export function listen(screen, more) {
-  document.addEventListener("keydown", (event) => press(screen, more, event));
+/**
+ * @param {Screen} screen @param {import("./cursor.js").Cursor} cursor
+ * @param {Record<string, () => void>} more actions, by key and button
+ */
+export function listen(screen, cursor, more) {
+  document.addEventListener("keydown", (event) => press(screen, cursor, more, event));
   document.addEventListener("click", letGo);
   for (const [name, action] of Object.entries({ ...buttonsOf(screen), ...more })) {
     for (const button of all(`button[data-${name}]`)) {
@@ -73,10 +76,30 @@ function keysOf(screen, code) {
   };
 }
 
+/** @param {import("./cursor.js").Cursor} cursor @param {string} code */
+function cursorKeysOf(cursor, code) {
+  return {
+    cursor: () => cursor.toggle(),
+    "cursor-left": () => cursor.move(-1, 0, false),
+    "cursor-right": () => cursor.move(1, 0, false),
+    "cursor-up": () => cursor.move(0, -1, false),
+    "cursor-down": () => cursor.move(0, 1, false),
+    "cursor-left-fine": () => cursor.move(-1, 0, true),
+    "cursor-right-fine": () => cursor.move(1, 0, true),
+    "cursor-up-fine": () => cursor.move(0, -1, true),
+    "cursor-down-fine": () => cursor.move(0, 1, true),
+    "cursor-next": () => cursor.jump(1),
+    "cursor-before": () => cursor.jump(-1),
+    "cursor-mark": () => cursor.mark(code),
+    "cursor-remove": () => cursor.remove(),
+  };
+}
+
 /**
- * @param {Screen} screen @param {Record<string, () => void>} more @param {KeyboardEvent} event
+ * @param {Screen} screen @param {import("./cursor.js").Cursor} cursor
+ * @param {Record<string, () => void>} more @param {KeyboardEvent} event
  */
-function press(screen, more, event) {
+function press(screen, cursor, more, event) {
   const target = event.target;
   if (isOwn(target, event.key)) return;
   const typing = isTyping(target);
@@ -85,10 +108,12 @@ function press(screen, more, event) {
     typing,
     dialog: document.querySelector("dialog[open]") !== null,
     button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
+    cursor: cursor.on,
   });
   if (!meant) return;
   if (meant.name === "escape") {
     screen.way.stopAsking();
+    if (!typing) cursor.leave();
     screen.onEscape();
     if (typing) /** @type {HTMLElement} */ (target).blur();
     return; // an open dialog closes by itself
@@ -98,7 +123,8 @@ function press(screen, more, event) {
   if (typing && !["undo", "redo"].includes(meant.name)) {
     /** @type {HTMLElement} */ (target).blur();
   }
-  ({ ...keysOf(screen, meant.code ?? screen.active), ...more })[meant.name]?.();
+  const code = meant.code ?? screen.active;
+  ({ ...keysOf(screen, code), ...cursorKeysOf(cursor, code), ...more })[meant.name]?.();
 }
 
 /**

@@ -3,11 +3,12 @@
 /**
  * What a key press means here, or null when it is not ours.
  * @param {KeyboardEvent} event
- * @param {{keys: Map<string, string>, typing: boolean, dialog: boolean, button: boolean}} where
- *   tally keys by cell type; whether the focus is in a number, a dialog is open, a button has focus
+ * @param {{keys: Map<string, string>, typing: boolean, dialog: boolean, button: boolean,
+ *   cursor: boolean}} where tally keys by cell type; whether the focus is in a number, a dialog is
+ *   open, a button has focus, the cross is on the picture
  * @returns {{name: string, code?: string} | null}
  */
-export function meaning(event, { keys, typing, dialog, button }) {
+export function meaning(event, { keys, typing, dialog, button, cursor }) {
   if (event.isComposing || event.altKey) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (dialog && key !== "Escape") return null;
@@ -22,11 +23,16 @@ export function meaning(event, { keys, typing, dialog, button }) {
     if (/^\d$/.test(key) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
     if (key === "ArrowLeft" || key === "ArrowRight") return null;
   }
+  const code = keys.get(key) ?? keys.get(digitOf(event));
+  if (cursor && !typing && !(button && (key === " " || key === "Tab"))) {
+    if (code && !event.shiftKey) return { name: "cursor-mark", code };
+    const name = (event.shiftKey && CURSOR_SHIFT[key]) || CURSOR[key];
+    if (name) return { name };
+  }
   // A focused button answers to Enter and Space itself only when the reader went there with Tab.
   if (key === "Enter" || key === " ") {
     return button ? null : { name: key === " " ? "confirm" : "submit" };
   }
-  const code = keys.get(key) ?? keys.get(digitOf(event));
   if (code) return { name: event.shiftKey ? "subtract" : "add", code };
   return NAMED[key] ? { name: NAMED[key] } : null;
 }
@@ -54,6 +60,7 @@ const NAMED = {
   n: "number",
   v: "view",
   0: "zero",
+  ",": "cursor",
   ".": "edges",
   ";": "reset-view",
   "?": "help",
@@ -67,7 +74,30 @@ const NAMED = {
   ArrowDown: "down",
 };
 
+/** While the cross is on the picture. @type {Record<string, string>} */
+const CURSOR = {
+  ArrowLeft: "cursor-left",
+  ArrowRight: "cursor-right",
+  ArrowUp: "cursor-up",
+  ArrowDown: "cursor-down",
+  " ": "cursor-mark",
+  Tab: "cursor-next",
+  Delete: "cursor-remove",
+  Backspace: "cursor-remove",
+};
+
+/** The same with Shift. @type {Record<string, string>} */
+const CURSOR_SHIFT = {
+  ArrowLeft: "cursor-left-fine",
+  ArrowRight: "cursor-right-fine",
+  ArrowUp: "cursor-up-fine",
+  ArrowDown: "cursor-down-fine",
+  Tab: "cursor-before",
+};
+
 /** Keys that may be held down; a tally key that is held would count a cell many times. */
 export const MAY_REPEAT = new Set([
   "zoom-in", "zoom-out", "left", "right", "up", "down", "undo", "redo",
+  ...Object.values(CURSOR).filter((name) => !["cursor-mark", "cursor-remove"].includes(name)),
+  ...Object.values(CURSOR_SHIFT),
 ]);

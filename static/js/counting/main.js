@@ -3,6 +3,7 @@ import { one } from "../lib/dom.js";
 import { Bell } from "./bell.js";
 import { listen } from "./commands.js";
 import { Conflict } from "./conflict.js";
+import { Cursor } from "./cursor.js";
 import { Flags } from "./flag.js";
 import { HeadStart } from "./head_start.js";
 import { HeatMap } from "./heat.js";
@@ -22,6 +23,7 @@ const headStart = new HeadStart(screen);
 const heat = new HeatMap(screen);
 const view = new View(screen, heat);
 const tiles = new Tiles((field) => screen.picture.refine(field));
+const cursor = new Cursor(screen);
 const stop = new Stop(screen, soFar, bell);
 screen.onConflict = () => conflict.show();
 screen.onUncounted = (field) => headStart.begin(field);
@@ -31,6 +33,7 @@ screen.onField = () => {
   soFar.begin();
   stop.begin();
   view.begin();
+  cursor.begin();
   if (screen.field) tiles.begin(screen.field);
 };
 screen.onChange = () => {
@@ -45,7 +48,7 @@ screen.onEscape = () => {
   stop.goOn();
   view.close();
 };
-listen(screen, {
+listen(screen, cursor, {
   flag: () => flags.open(),
   view: () => view.toggle(),
   grid: () => view.flip("grid"),

@@ -14,7 +14,7 @@ const SETTINGS = {
   drawer: "canvas",
   showNavigationControl: false,
   crossOriginPolicy: false,
-  animationTime: 0.35,
+  animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.35,
   springStiffness: 9,
   visibilityRatio: 0.7,
   constrainDuringPan: true,
@@ -94,7 +94,8 @@ export class Picture {
     new ResizeObserver(() => this.draw()).observe(this.element);
     viewer.addHandler("canvas-press", (event) => {
       this.dragged = false;
-      const index = this.visible ? this.#nearest(this.marks, event.position, REACH.mouse) : -1;
+      const reach = reachOf(event.originalEvent);
+      const index = this.visible ? this.#nearest(this.marks, event.position, reach) : -1;
       this.moving = index < 0 ? null : { index, ...this.marks[index] };
     });
     viewer.addHandler("canvas-drag", (event) => {
@@ -121,7 +122,7 @@ export class Picture {
       if (this.dragged && !event.quick) return;
       const place = this.#toPicture(event.position);
       if (!this.#isInside(place)) return;
-      const reach = event.originalEvent?.pointerType === "touch" ? REACH.touch : REACH.mouse;
+      const reach = reachOf(event.originalEvent);
       const hit = this.visible ? this.#nearest(this.marks, event.position, reach) : -1;
       const hint = this.visible ? this.#nearest(this.suggested, event.position, reach) : -1;
       // Holding a mark, or a click with Alt or Shift, changes its type; a long press elsewhere is
@@ -173,6 +174,40 @@ export class Picture {
 
   fit() {
     this.viewer.viewport.goHome();
+  }
+
+  /** @returns {{x: number, y: number, width: number, height: number}} the part of it that is seen */
+  seen() {
+    if (!this.#ready()) return { x: 0, y: 0, width: this.width, height: this.height };
+    const { x, y, scale } = this.#frame();
+    const { clientWidth, clientHeight } = this.element;
+    const start = this.#inside({ x: -x / scale, y: -y / scale });
+    const end = this.#inside({ x: (clientWidth - x) / scale, y: (clientHeight - y) / scale });
+    return { ...start, width: end.x - start.x, height: end.y - start.y };
+  }
+
+  /** @param {number} x @param {number} y @returns {{x: number, y: number} | null} in the element */
+  toStage(x, y) {
+    if (!this.#ready()) return null;
+    const frame = this.#frame();
+    return { x: frame.x + x * frame.scale, y: frame.y + y * frame.scale };
+  }
+
+  /** @param {number} x @param {number} y @returns {{hit: number, hint: number}} marks there, or -1 */
+  at(x, y) {
+    const position = this.visible ? this.toStage(x, y) : null;
+    if (!position) return { hit: -1, hint: -1 };
+    const near = (marks) => this.#nearest(marks, position, REACH.mouse);
+    return { hit: near(this.marks), hint: near(this.suggested) };
+  }
+
+  /** Move the picture, if that is needed to see a place. @param {number} x @param {number} y */
+  reveal(x, y) {
+    const seen = this.seen();
+    const inside = x >= seen.x && y >= seen.y && x <= seen.x + seen.width && y <= seen.y + seen.height;
+    if (inside || !this.#ready()) return;
+    const place = this.viewer.world.getItemAt(0).imageToViewportCoordinates(x, y);
+    this.viewer.viewport.panTo(place).applyConstraints();
   }
 
   #ready() {
@@ -296,6 +331,11 @@ export class Picture {
       context.drawImage(stamp, x, y, side, side);
     };
   }
+}
+
+/** @param {{pointerType?: string} | undefined} event @returns {number} CSS pixels */
+function reachOf(event) {
+  return event?.pointerType === "touch" ? REACH.touch : REACH.mouse;
 }
 
 /** Half the width of a mark, in CSS pixels: it grows with the picture, but less. */
