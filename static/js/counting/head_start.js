@@ -1,7 +1,8 @@
 /**
- * For readers who chose it, fields start with the suggestion taken over, as if `a` had been pressed.
- * Nothing is saved before they do something themselves, and where the model does not know what it
- * sees they start with nothing.
+ * For readers who chose it, fields open with the suggestion taken over, as if `a` had been pressed.
+ * Nothing is saved before they do something themselves. Blind fields, and pictures that the model
+ * does not know, open empty; so do fields whose suggestion is still on its way: when it arrives the
+ * reader may be counting already.
  */
 import { one } from "../lib/dom.js";
 import { remember, remembered } from "../lib/remembered.js";
@@ -15,19 +16,29 @@ export class HeadStart {
   constructor(screen) {
     this.screen = screen;
     this.input = /** @type {HTMLInputElement} */ (one("[data-head-start]"));
-    this.input.checked = remembered(HEAD_START, "") === "on";
+    // A choice about counts is one person's: several people may share a computer.
+    this.name = `${HEAD_START}:${screen.root.dataset.user}`;
+    this.input.checked = remembered(this.name, "") === "on";
     this.input.addEventListener("change", () => {
-      remember(HEAD_START, this.input.checked ? "on" : "");
-      if (screen.field) this.begin(screen.field);
-      screen.changed({ quiet: true });
+      remember(this.name, this.input.checked ? "on" : "");
+      this.#apply();
     });
   }
 
-  /** @param {import("./fields.js").Field} field that has come to the screen */
+  /** Fill or empty the field on the screen, unless the reader has done something there. */
+  #apply() {
+    const { screen } = this;
+    const { field } = screen;
+    if (screen.busy || screen.dirty || !field || field.my_reading) return;
+    screen.tally.load(null);
+    this.begin(field);
+    screen.panel.saved(screen.standing);
+    screen.changed({ quiet: true });
+  }
+
+  /** @param {import("./fields.js").Field} field on the screen, of which nothing is counted */
   begin(field) {
-    const { tally } = this.screen;
-    const prediction = field.prediction;
-    if (!this.input.checked || !prediction || prediction.novel) return;
-    if (tally.isEmpty && tally.past.length === 0) tally.begin(prediction);
+    const { prediction } = field;
+    if (this.input.checked && prediction && !prediction.novel) this.screen.tally.begin(prediction);
   }
 }

@@ -116,10 +116,11 @@ export class Panel {
     if (words !== undefined) say(one("[data-words]", notice), words);
   }
 
-  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "submitted"} state */
+  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "begun" | "submitted"} state */
   saved(state) {
     const words = {
       none: gettext("Nothing to save yet"),
+      begun: gettext("Suggested, not saved yet"),
       saving: gettext("Saving…"),
       saved: gettext("Draft saved"),
       submitted: gettext("Submitted"),

@@ -117,12 +117,12 @@ export class Screen {
     const mine = field.my_reading;
     const kept = this.saver.open(field.id, mine?.version ?? 0);
     this.tally.load(kept ?? mine);
-    if (!kept && !mine) this.onUncounted(field);
     this.shown = null;
     this.dirty = Boolean(kept);
+    if (!kept && !mine) this.onUncounted(field);
     this.clock.restart(kept?.seconds ?? (mine?.state === "draft" ? mine.seconds : 0));
     this.panel.notice("restored", Boolean(kept) || mine?.state === "draft");
-    this.panel.saved(kept ? "waiting" : stateOf(mine));
+    this.panel.saved(kept ? "waiting" : this.standing);
     document.title = `${field.name} – HemaTally`;
     say(one("[data-field-name]"), field.name);
     one("[data-slide-link]").setAttribute("href", `/slides/${field.slide}/`);
@@ -140,6 +140,16 @@ export class Screen {
     if (kept) this.keepDraft();
     // Until here a typed number would have been lost to the draft that came after it.
     one(".tallies").inert = false;
+  }
+
+  /** Whether the counts here are a suggestion that the reader has done nothing to yet. */
+  get begun() {
+    return !this.dirty && !this.field?.my_reading && !this.tally.isEmpty;
+  }
+
+  /** How the field's counts stand while none are on their way. */
+  get standing() {
+    return this.begun ? "begun" : stateOf(this.field?.my_reading ?? null);
   }
 
   /** @param {number} remaining */
@@ -199,6 +209,12 @@ export class Screen {
     this.active = code;
     this.panel.showCounts(this.tally, code);
     this.onChange();
+  }
+
+  /** Choose a type by key, without counting one. @param {string} code */
+  choose(code) {
+    this.activate(code);
+    this.panel.announce(this.types.find((each) => each.code === code)?.name ?? "");
   }
 
   /** @param {string} code @param {number} by */

@@ -76,6 +76,11 @@ export class SoFar {
     return this.base?.shares_of ?? this.screen.tally.codes;
   }
 
+  /** @returns {number} cells of a differential: the slide without this field */
+  get totalBefore() {
+    return this.among.reduce((sum, code) => sum + (this.base?.cells[code] ?? 0), 0);
+  }
+
   /** @returns {number} cells of a differential: the slide with this field */
   get total() {
     return this.among.reduce((sum, code) => sum + this.of(code).cells, 0);

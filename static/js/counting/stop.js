@@ -37,10 +37,14 @@ export class Stop {
     for (const button of all("[data-go-on]")) button.addEventListener("click", () => this.goOn());
   }
 
-  /** What is counted by now stops nothing: only passing the number does. */
+  /**
+   * What is counted by now stops nothing: only passing the number does. A suggestion that the field
+   * opened with passes it like one that is accepted.
+   */
   begin() {
-    this.before = this.soFar.total;
-    this.#set(false);
+    this.before = this.screen.begun ? this.soFar.totalBefore : this.soFar.total;
+    if (this.before >= Number(this.select.value)) this.#set(false);
+    this.changed();
   }
 
   changed() {
@@ -50,7 +54,7 @@ export class Stop {
     this.before = total;
     if (!at) return;
     if (total < at) this.#set(false);
-    else if (before < at) {
+    else if (before < at && !this.reached) {
       this.#set(true, fill(gettext("%(n)s cells counted on this slide."), { n: total }));
       this.bell.stop();
     }

@@ -242,10 +242,14 @@ export class Tally {
     return true;
   }
 
-  /** @returns {string} accepted, tally, marks, typing or mixed */
+  /**
+   * @returns {string} accepted, corrected, tally, marks, typing or mixed. What began as the
+   *   suggestion stays told apart from what was counted with the suggestion in view.
+   */
   get method() {
-    const ways = this.now.ways;
-    return ways.length === 0 ? "tally" : ways.length === 1 ? ways[0] : "mixed";
+    const [first = "tally", ...more] = this.now.ways;
+    if (more.length === 0) return first;
+    return first === "accepted" || first === "corrected" ? "corrected" : "mixed";
   }
 
   /** What a draft keeps: everything, also marks that do not add up. */

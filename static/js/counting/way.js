@@ -154,14 +154,14 @@ export class Way {
    * @param {import("../lib/api.js").ApiError | null} error
    */
   saveState(fieldId, state, error) {
-    const { field, panel, saver, dirty } = this.screen;
+    const { field, panel, saver, dirty, standing } = this.screen;
     const here = field?.id === fieldId;
     const refused = state === "refused" || state === "conflict";
     panel.notice("trouble", Boolean(error) && (here || !refused), error?.message);
     one("[data-sign-in]").hidden = error?.status !== 401;
     if (here || state === "waiting") panel.saved(state);
     // The field on the screen tells its own state again.
-    else if (!dirty) panel.saved(stateOf(field?.my_reading ?? null));
+    else if (!dirty) panel.saved(standing);
     if (here && state === "conflict") this.screen.onConflict();
     if (!here && refused) {
       this.tellRefused(fieldId, error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "");
