@@ -26,18 +26,12 @@ READY = """(path) => {
     && !document.querySelector("[data-accept]").disabled
     && !document.querySelector("#counting").classList.contains("is-busy");
 }"""
-# The middle of a picture, in pixels.
-MIDDLE = 320
 # Where a pixel of the picture is in the window, and whether nothing lies over it there.
 PLACE = """([x, y]) => {
   const viewer = OpenSeadragon.getViewer("viewer");
   const point = new OpenSeadragon.Point(x, y);
   const place = viewer.world.getItemAt(0).imageToWindowCoordinates(point);
   return [place.x, place.y, viewer.element.contains(document.elementFromPoint(place.x, place.y))];
-}"""
-AT_REST = """() => {
-  const { viewport } = OpenSeadragon.getViewer("viewer");
-  return viewport.getCenter(true).distanceTo(viewport.getCenter()) < 1e-4;
 }"""
 
 
@@ -130,20 +124,12 @@ class HemaTally:
         button = self.page.locator(f"[data-type={code}] [data-activate]")
         if button.get_attribute("aria-pressed") == "true":
             return
-        box = button.bounding_box()
-        assert box is not None
-        self.hands.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.hands.press(f"Alt+{TALLY_KEYS[code]}")
         expect(button).to_have_attribute("aria-pressed", "true")
 
     def _click(self, mark: Mark, *, holding: str = "") -> None:
         x, y, free = self.page.evaluate(PLACE, [mark.x, mark.y])
-        if not free:
-            # Under the buttons at the left edge the picture is moved, and moved back when what is
-            # at the right edge is wanted.
-            self.hands.press("ArrowLeft" if mark.x < MIDDLE else "Home")
-            self.page.wait_for_function(AT_REST)
-            x, y, free = self.page.evaluate(PLACE, [mark.x, mark.y])
-            assert free, mark
+        assert free, mark
         self.hands.click(x, y, holding=holding)
 
     def _expect(self, counts: Counter[str]) -> None:

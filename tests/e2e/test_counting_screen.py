@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -282,12 +285,18 @@ def test_who_wants_it_starts_each_field_from_its_suggestion(
     expect(page.locator("[data-type=RBC] [data-suggested]")).to_have_text(suggested)
     expect(number(page, "RBC")).to_have_value("")
     page.locator("[data-so-far] summary").click()
-    page.get_by_label("Start from the suggestion").check()
+    choice = page.get_by_label("Start from the suggestion")
+    expect(choice).not_to_be_checked()
+    choice.check()
     expect(number(page, "RBC")).to_have_value(suggested)
+    choice.uncheck()
+    expect(number(page, "RBC")).to_have_value("")
+    choice.check()
 
     # Nothing is saved before the reader does something; one undo leaves the field uncounted.
     page.reload()
     expect(number(page, "RBC")).to_have_value(suggested)
+    expect(page.locator("[data-saved]")).to_have_text("Suggested, not saved yet")
     assert script.get(f"/api/v1/fields/{fields[0]}/")["my_reading"] is None
     page.keyboard.press("Control+z")
     expect(number(page, "RBC")).to_have_value("")
@@ -299,12 +308,28 @@ def test_who_wants_it_starts_each_field_from_its_suggestion(
     page.wait_for_url(f"**/fields/{fields[1]}/")
     expect(number(page, "RBC")).not_to_have_value("")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/studies/**")
-    first, second = (script.get(f"/api/v1/fields/{field}/") for field in fields)
-    assert first["my_reading"]["counts"]["RBC"] == int(suggested) - 1
-    assert second["my_reading"]["method"] == "accepted"
-    wanted = {code: told["value"] for code, told in second["prediction"]["counts"].items()}
-    assert second["my_reading"]["counts"] == wanted
+
+    def readings() -> list[dict[str, Any]]:
+        return [script.get(f"/api/v1/fields/{field}/")["my_reading"] for field in fields]
+
+    wait_until(
+        lambda: [mine and mine["state"] for mine in readings()] == ["submitted"] * 2,
+        30,
+        "both readings",
+    )
+    first, second = readings()
+    assert first["counts"]["RBC"] == int(suggested) - 1
+    # What began as the suggestion is told apart from what was counted beside it.
+    assert [first["method"], second["method"]] == ["corrected", "accepted"]
+    table = page.request.get(f"{web.url}/api/v1/studies/{script.study}/counts.csv").text()
+    shown = {
+        row["field"]: row["prediction_shown"]
+        for row in csv.DictReader(io.StringIO(table))
+        if row["field_id"] in map(str, fields)
+    }
+    assert shown == dict.fromkeys(("71.png", "72.png"), prediction["model_name"])
+    told = script.get(f"/api/v1/fields/{fields[1]}/")["prediction"]["counts"]
+    assert second["counts"] == {code: count["value"] for code, count in told.items()}
 
 
 def test_no_head_start_where_the_model_does_not_know_what_it_sees(
@@ -319,6 +344,74 @@ def test_no_head_start_where_the_model_does_not_know_what_it_sees(
     page.goto(f"{web.url}/fields/{strange}/")
     expect(page.locator("[data-notice=novel]")).to_be_visible()
     expect(number(page, "RBC")).to_have_value("")
+
+
+def test_no_head_start_in_a_blind_field(browser_page: Page, script: Script, web: Stack) -> None:
+    study = script.post("/api/v1/studies/", {"name": "Blind", "blind_share": 1})["id"]
+    slide = script.post("/api/v1/slides/", {"study": study, "code": "S"})["id"]
+    picture = encoded(render(73, width=640, height=480).image)
+    field = script.upload(slide, picture, "blind.png")
+    wait_until(lambda: script.states(slide) == {"predicted": 1}, 120, "its prediction")
+    browser_page.goto(f"{web.url}/fields/{field}/")
+    browser_page.locator("[data-so-far] summary").click()
+    browser_page.get_by_label("Start from the suggestion").check()
+    browser_page.reload()
+    expect(browser_page.locator("[data-notice=blind]")).to_be_visible()
+    expect(browser_page.get_by_label("Start from the suggestion")).to_be_checked()
+    expect(number(browser_page, "RBC")).to_have_value("")
+
+
+def test_a_type_is_chosen_by_key_without_counting_one(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    page.keyboard.press("Alt+w")
+    chosen = page.locator("[data-type=WBC] [data-activate]")
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-announce]")).to_have_text("White cells")
+    expect(number(page, "WBC")).to_have_value("")
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    frame = page.locator("#viewer").bounding_box()
+    assert frame is not None
+    page.keyboard.press("m")  # without marks, one of which might lie there
+    x, y = place_of(page, 1, 1, field["width"], field["height"])
+    page.mouse.click(frame["x"] + x, frame["y"] + y)
+    expect(number(page, "WBC")).to_have_value("1")
+    # Also from within a number.
+    page.keyboard.press("n")
+    page.keyboard.press("Alt+p")
+    chosen = page.locator("[data-type=PLT] [data-activate]")
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    expect(number(page, "PLT")).to_have_value("")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("chooses Red cells without counting")
+
+
+COVERED = """() => {
+  const viewer = OpenSeadragon.getViewer("viewer");
+  const item = viewer.world.getItemAt(0);
+  const { x: width, y: height } = item.getContentSize();
+  const covered = [];
+  for (let across = 0; across <= 20; across += 1) {
+    for (let down = 0; down <= 20; down += 1) {
+      const point = new OpenSeadragon.Point(
+        1 + ((width - 2) * across) / 20, 1 + ((height - 2) * down) / 20);
+      const place = item.imageToWindowCoordinates(point);
+      const top = document.elementFromPoint(place.x, place.y);
+      if (!viewer.element.contains(top)) covered.push([point.x, point.y, top?.outerHTML]);
+    }
+  }
+  return covered;
+}"""
+
+
+def test_nothing_lies_over_the_picture(page: Page) -> None:
+    for width, height in ((1280, 800), (820, 1180), (844, 390), (390, 844), (320, 640)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        page.wait_for_function(
+            "() => OpenSeadragon.getViewer('viewer')?.world.getItemAt(0)?.getFullyLoaded()"
+        )
+        assert page.evaluate(COVERED) == [], (width, height)
 
 
 def test_cells_are_marked_changed_and_taken_away_without_a_pointer(

@@ -67,6 +67,7 @@ function keysOf(screen, code) {
     ...shared(screen),
     add: () => screen.add(code, 1),
     subtract: () => screen.add(code, -1),
+    choose: () => screen.choose(code),
     zero: () => !screen.busy && screen.tally.none(screen.active),
     number: () => screen.panel.input(screen.active).focus(),
     left: () => screen.picture.pan(-STEP, 0),

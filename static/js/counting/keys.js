@@ -9,9 +9,14 @@
  * @returns {{name: string, code?: string} | null}
  */
 export function meaning(event, { keys, typing, dialog, button, cursor }) {
-  if (event.isComposing || event.altKey) return null;
+  if (event.isComposing) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (dialog && key !== "Escape") return null;
+  if (event.altKey) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return null;
+    const code = keys.get(key) ?? keys.get(placeOf(event));
+    return code ? { name: "choose", code } : null;
+  }
   if (event.ctrlKey || event.metaKey) {
     if (key === "z") return { name: event.shiftKey ? "redo" : "undo" };
     if (key === "y") return { name: "redo" };
@@ -40,6 +45,12 @@ export function meaning(event, { keys, typing, dialog, button, cursor }) {
 /** Shift and a digit gives a sign that differs from keyboard to keyboard. */
 function digitOf(event) {
   return event.shiftKey && /^Digit\d$/.test(event.code) ? event.code.slice(5) : "";
+}
+
+/** On a Mac, Option and a letter give another sign: then the key's place says which is meant. */
+function placeOf(event) {
+  const named = /^[a-z0-9]$/i.test(event.key) ? null : /^(?:Key|Digit)(.)$/.exec(event.code);
+  return named ? named[1].toLowerCase() : "";
 }
 
 /**
