@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ml import calibrate, peaks, pictures, quality
+from ml import calibrate, peaks, pictures, quality, search
 from ml.bundle import BadBundle, Bundle, load
 from ml.config import RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
 from ml.nets import MULTIPLE, SCALE_FLOOR, STRIDE, Counter
 from ml.optics import Floats, background, density, hue
 
 LOOKS = 6
-# A search that is still this far off (log2) at its end, or is this far off and goes on growing,
-# found no cells to measure: the picture is counted at the first guess.
-SCALE_LOST = 0.7
+# Looks that are this far off (log2) and further off than the one before lead nowhere.
 SCALE_RUNS_AWAY = 1.3
 # The net knows no cells further off than this; a larger step would be a guess.
 LARGEST_STEP = 1.6
@@ -264,6 +262,9 @@ def prepare(
 def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
     """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
     todo = list(works)
+    for work in todo:
+        if not (work.sure or config.input.frame) and search.unusual(work.size):
+            _search(net, work, config)
     for number in range(LOOKS):
         before = [abs(work.log_scale) for work in todo]
         for work in todo:
@@ -277,7 +278,7 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
         again = []
         for work, earlier in zip(todo, before, strict=True):
             if not work.sure and abs(work.log_scale) > SCALE_CLOSE and number < LOOKS - 1:
-                _correct(work, earlier, number, config)
+                _correct(net, work, earlier, number, config)
                 again.append(work)
         todo = again
     if config.placed:
@@ -287,15 +288,22 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
                 work.maps[:] = 0.0
 
 
-def _correct(work: Work, earlier: float, number: int, config: BundleConfig) -> None:
-    """Set the cells' width for the next look, or for the last one where none was found."""
+def _correct(net: Counter, work: Work, earlier: float, number: int, config: BundleConfig) -> None:
+    """Set the cells' width for the next look; one search ends looks that lead nowhere."""
     off = abs(work.log_scale)
-    runs_away = number > 0 and off > max(SCALE_RUNS_AWAY, earlier)
-    if runs_away or (number == LOOKS - 2 and off > SCALE_LOST):
-        work.cell_px, work.sure = work.guess, True
+    if number == LOOKS - 2 or (number > 0 and off > max(SCALE_RUNS_AWAY, earlier)):
+        _search(net, work, config)
         return
     step = float(np.clip(work.log_scale, -LARGEST_STEP, LARGEST_STEP))
     work.cell_px = config.input.cell_px / work.factor * 2.0**step
+
+
+def _search(net: Counter, work: Work, config: BundleConfig) -> None:
+    """Set the cells' width once and for all; where there are none, the first guess stays."""
+    share = math.sqrt(work.image.width * work.image.height / (work.size[0] * work.size[1]))
+    width = search.cell_width(net, work.image, work.light, config.input)
+    work.cell_px = work.guess if width is None else width / share
+    work.sure = True
 
 
 def _scale(work: Work, config: BundleConfig) -> None:
