@@ -83,7 +83,7 @@ export class Panel {
 
   /** @param {Prediction | null} prediction @param {string} otherwise said while there is none */
   showSuggestions(prediction, otherwise) {
-    for (const { code, name } of this.types) {
+    for (const { code } of this.types) {
       const row = /** @type {HTMLElement} */ (this.rows.get(code));
       const count = prediction?.counts[code];
       const take = one("[data-take]", row);
@@ -94,8 +94,6 @@ export class Panel {
       if (!count) continue;
       say(one("[data-suggested]", take), String(count.value));
       say(one("[data-interval]", take), `(${count.low}–${count.high})`);
-      const words = gettext("%(name)s: take the suggestion %(value)s, between %(low)s and %(high)s");
-      take.setAttribute("aria-label", fill(words, { ...count, name }));
     }
     one("[data-accept]").toggleAttribute("disabled", !prediction);
   }
