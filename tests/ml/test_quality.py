@@ -58,7 +58,7 @@ def test_a_small_compressed_field_passes(base: Predictor) -> None:
         ("blurred", blurred(0.25)),
         ("dark", exposed(0.15)),
         ("bright", exposed(3.0)),
-        ("faint", faint(0.12)),
+        ("faint", faint(0.14)),
         ("crowded", crowded(4)),
     ],
 )
