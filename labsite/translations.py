@@ -13,6 +13,7 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -129,8 +130,11 @@ def compile_all() -> None:
 
 def server_words(language: str) -> bytes:
     """Return the server's catalog as Django reads it."""
+    catalog = read(language, SERVER)
+    # Babel would write the time of now: the same words are to be the same bytes.
+    catalog.creation_date = datetime.fromtimestamp(0, UTC)
     file = io.BytesIO()
-    write_mo(file, read(language, SERVER))
+    write_mo(file, catalog)
     return file.getvalue()
 
 
