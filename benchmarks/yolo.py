@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from ml.bench import HEIGHT, WIDTH, rounds
 from ml.bundle import BASE
+from ml.look import look, to_input
 from ml.optics import density
-from ml.predict import Predictor, look, to_input
+from ml.predict import Predictor
 from ml.synthetic import render
 
 BATCHES = (1, 4, 8)

@@ -22,8 +22,9 @@ from ml.data import BadData, Field, fold_of, read_fields
 from ml.evaluate import Truth, evaluate
 from ml.examples import early_example
 from ml.files import read_json, write_json
+from ml.look import Work, look, prepare
 from ml.nets import Counter
-from ml.predict import Predictor, Work, look, prepare
+from ml.predict import Predictor
 from ml.recalibrate import novelty
 from ml.train import Report, Settings, load_fields, train
 

@@ -24,8 +24,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ml.data import BadData
+from ml.look import look, to_input
 from ml.optics import density
-from ml.predict import Predictor, look, to_input
+from ml.predict import Predictor
 from ml.processor import name as processor
 from ml.synthetic import render_slide
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from ml.augment import Augmenter, Loaded
+from ml.look import pooled, to_input
 from ml.nets import STRIDE, Counter
-from ml.predict import pooled, to_input
 from ml.replay import Example
 
 Seen = NDArray[np.float64]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +18,13 @@ import numpy as np
 import torch
 
 from ml import bundle as bundles
-from ml import calibrate, evaluate, gate, pictures, predict
+from ml import calibrate, evaluate, gate, pictures
 from ml import manifest as manifests
 from ml import replay as replays
 from ml.augment import SETTLED, Augmenter, load
 from ml.data import BadData
 from ml.examples import Seen, early_example
+from ml.look import look, prepare
 from ml.nets import Counter
 from ml.optics import hue
 from ml.predict import Predictor
@@ -207,14 +209,16 @@ def _see(
         except (OSError, pictures.BadPicture) as error:
             reporter.log(f"Left out field {entry.field.name}: {_why(error)}")
             continue
-        work = predict.prepare(image, entry.microns_per_pixel, config)
-        predict.look(champion.net, [work], config)
-        cell_px = config.input.cell_px / work.factor
-        item = load(entry.field, image, cell_px, types, config.input)
+        work = prepare(image, entry.microns_per_pixel, config)
+        look(champion.net, [work], config)
+        # Learned from at the size it is counted at, also where `work.held` keeps its cells narrow.
+        item = load(entry.field, image, config.input.cell_px / work.factor, types, config.input)
+        off = math.log2(work.seen_px(config) / config.input.cell_px)
         rng = np.random.default_rng([options.seed, number])
         augmenter = Augmenter(config.input, SETTLED, rng)
         seen = [early_example(champion.net, augmenter, item, plain=i == 0) for i in range(views)]
-        learned.own.append(Own([example for example, _ in seen], entry.field.group))
+        examples = [replace(one, log_scale=one.log_scale + off) for one, _ in seen]
+        learned.own.append(Own(examples, entry.field.group))
         learned.names.append(entry.field.name)
         learned.features.append(seen[0][1])
         learned.hues.append(hue(work.pixels, work.light))

@@ -19,7 +19,8 @@ from PIL import Image
 
 from ml import peaks
 from ml.config import InputConfig
-from ml.nets import Counter, MapHead
+from ml.heads import MapHead
+from ml.nets import Counter
 from ml.optics import Floats, density
 
 # A picture of fewer pixels may show two cells, one of more may show thousands: neither tells by

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.augment import Area, View
-from ml.nets import Output
+from ml.heads import Output
 from ml.optics import Floats
 
 # Standard deviation of a mark's kernel in map pixels: narrow enough that two platelets side by

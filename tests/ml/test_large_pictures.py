@@ -13,7 +13,9 @@ from PIL import Image
 
 from ml import pictures
 from ml.config import RED_CELL_MICRONS
-from ml.predict import MAX_WORK, Predictor
+from ml.look import MAX_WORK
+from ml.predict import Predictor
+from ml.synthetic import render
 from tests.ml.making import CELL_PX, smear
 
 BASE = Path("ml/weights/base")
@@ -82,6 +84,22 @@ def test_marks_of_a_large_picture_lie_in_its_own_pixels() -> None:
         ]
         assert min(max(abs(x), abs(y)) for x, y in near) < 3
     assert there.map_step * there.count_map.shape[2] == pytest.approx(large.width, rel=0.05)
+
+
+def test_cells_are_as_wide_as_they_are_where_a_picture_is_held_below_the_nets_scale(
+    base: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = 45.0
+    made = render(4, red_cells=40, white_cells=0, platelets=0, cell_px=wide)
+    both = ([made.image] * 2, [RED_CELL_MICRONS / wide, None])
+    known, found = base.predict(*both)
+    # As with a hundred megapixels: fewer pixels are looked at than the net's scale asks for.
+    monkeypatch.setattr("ml.look.MAX_WORK", 100_000)
+    held, searched = base.predict(*both)
+    assert held.map_step > 1.5 * known.map_step
+    assert known.cell_px == pytest.approx(wide, rel=0.01)
+    assert held.cell_px == pytest.approx(wide, rel=0.01)
+    assert searched.cell_px == pytest.approx(found.cell_px, rel=0.1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

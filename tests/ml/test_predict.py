@@ -94,7 +94,7 @@ def test_a_large_picture_in_tiles_counts_as_at_once(
 ) -> None:
     made = render(9, width=2300, height=1700, red_cells=260, white_cells=4, platelets=20)
     (tiles,) = base.predict([made.image], [MICRONS])
-    monkeypatch.setattr("ml.predict.CHUNK", 10_000_000)
+    monkeypatch.setattr("ml.look.CHUNK", 10_000_000)
     (whole,) = base.predict([made.image], [MICRONS])
     assert raws(tiles) == pytest.approx(raws(whole), rel=0.01, abs=0.05)
     assert tiles.count_map == pytest.approx(whole.count_map, abs=0.05)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.nets import Output
+from ml.heads import Output
 from ml.targets import Batch, loss, mark_map, type_weights
 
 

@@ -1,0 +1,272 @@
+"""Look at pictures: scale them for the net, send them through, correct the scale, look again.
+
+Between opening a picture (`prepare`) and its counts (`ml.predict`). Small pictures share a pass,
+large ones go in tiles; the net stays where it is, on the processor or on a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ml import peaks, pictures, search
+from ml.config import RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
+from ml.heads import SCALE_FLOOR
+from ml.nets import MULTIPLE, STRIDE, Counter
+from ml.optics import Floats, background, density
+
+# Looks at a picture of unknown scale at most; before the last one the scale is searched.
+LOOKS = 6
+# Looks that are this far off (log2) and further off than the one before lead nowhere.
+SCALE_RUNS_AWAY = 1.3
+# The net knows no cells further off than this; a larger step would be a guess.
+LARGEST_STEP = 1.6
+# Pixels at the net's scale that go through it at once: bounds the memory.
+CHUNK = 900_000
+# Larger pictures go in tiles, with a margin as wide as what the net sees around a point.
+TILE = 768
+MARGIN = 128
+# A picture in which no map holds this much of a cell in any one place (3 x 3 map pixels) shows
+# none: what is left is the sum of thousands of nearly empty map pixels.
+EMPTY = 0.4
+# A picture is looked at with at most this many pixels (a 4000 x 4000 one whole); a larger one is
+# brought to them once, as it is opened, and its full size let go.
+MAX_WORK = 16_000_000
+
+
+@dataclass
+class Work:
+    """A picture at the scale it is looked at: 8-bit pixels, light, and what came out.
+
+    size: width and height of the given picture; `image` has at most MAX_WORK pixels of it. cell_px:
+    the width red cells are taken to have, in pixels of the given picture; sure: whether no look
+    will change it. pixels [h, w, 3]: the picture scaled by `factor`, as the net sees it; held:
+    whether MAX_WORK kept it below the net's scale.
+
+    What a look fills in: maps [types, h / 8, w / 8] of cells, features [2 c] that novelty is judged
+    by, log_scale: log2 of how much wider than `InputConfig.cell_px` the net finds the red cells.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    light: Floats
+    cell_px: float
+    sure: bool
+    pixels: NDArray[np.uint8]
+    factor: float = 1.0
+    held: bool = False
+    maps: Floats | None = None
+    features: NDArray[np.float64] | None = None
+    log_scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.guess = self.cell_px
+
+    def seen_px(self, config: BundleConfig) -> float:
+        """Return the width of red cells in `pixels`: where the net was given a picture of fixed
+        size, the width that it found.
+        """
+        if config.input.frame:
+            return float(config.input.cell_px * 2.0**self.log_scale)
+        return self.cell_px * self.factor if self.held else config.input.cell_px
+
+
+def prepare(
+    source: Image.Image | Path, microns_per_pixel: float | None, config: BundleConfig
+) -> Work:
+    """Open a picture and set the width of its red cells in pixels: known, or a first guess.
+
+    Raises:
+        BadPicture: a file is no usable picture.
+        OSError: a file cannot be read.
+        ValueError: `microns_per_pixel` is not above 0.
+    """
+    if isinstance(source, Path):
+        picture = pictures.read(source, enough=MAX_WORK)
+        image, size = picture.image, picture.size
+    else:
+        image, size = pictures.to_rgb(source), source.size
+    if microns_per_pixel is None:
+        cell_px = config.input.guess * math.sqrt(size[0] * size[1])
+    elif microns_per_pixel > 0 and math.isfinite(microns_per_pixel):
+        cell_px = RED_CELL_MICRONS / microns_per_pixel
+    else:
+        raise ValueError("Micrometers per pixel must be above 0.")
+    share = math.sqrt(MAX_WORK / (image.width * image.height))
+    if share < 1.0:
+        small = (max(1, int(image.width * share)), max(1, int(image.height * share)))
+        image = image.resize(small, Image.Resampling.BILINEAR)
+    light = background(image, config.input)
+    return Work(
+        image,
+        size,
+        light,
+        cell_px,
+        microns_per_pixel is not None,
+        np.empty((0, 0, 3), dtype=np.uint8),
+    )
+
+
+@torch.inference_mode()
+def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
+    """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
+    todo = list(works)
+    for work in todo:
+        if not (work.sure or config.input.frame) and search.unusual(work.size):
+            _search(net, work, config)
+    for number in range(LOOKS):
+        before = [abs(work.log_scale) for work in todo]
+        for work in todo:
+            _scale(work, config)
+        for work in todo:
+            if work.pixels.shape[0] * work.pixels.shape[1] > CHUNK:
+                _look_in_tiles(net, work, config)
+        small = [w for w in todo if w.pixels.shape[0] * w.pixels.shape[1] <= CHUNK]
+        for chunk in _chunks(small):
+            _look_at_once(net, chunk, config)
+        again = []
+        for work, earlier in zip(todo, before, strict=True):
+            if not work.sure and abs(work.log_scale) > SCALE_CLOSE and number < LOOKS - 1:
+                _correct(net, work, earlier, number, config)
+                again.append(work)
+        todo = again
+    if config.placed:
+        for work in works:
+            assert work.maps is not None
+            if all(peaks.strongest(one) < EMPTY for one in work.maps):
+                work.maps[:] = 0.0
+
+
+def _correct(net: Counter, work: Work, earlier: float, number: int, config: BundleConfig) -> None:
+    """Set the cells' width for the next look; one search ends looks that lead nowhere."""
+    off = abs(work.log_scale)
+    if number == LOOKS - 2 or (number > 0 and off > max(SCALE_RUNS_AWAY, earlier)):
+        _search(net, work, config)
+        return
+    step = float(np.clip(work.log_scale, -LARGEST_STEP, LARGEST_STEP))
+    work.cell_px = config.input.cell_px / work.factor * 2.0**step
+
+
+def _search(net: Counter, work: Work, config: BundleConfig) -> None:
+    """Set the cells' width once and for all; where there are none, the first guess stays."""
+    share = math.sqrt(work.image.width * work.image.height / (work.size[0] * work.size[1]))
+    width = search.cell_width(net, work.image, work.light, config.input)
+    work.cell_px = work.guess if width is None else width / share
+    work.sure = True
+
+
+def _scale(work: Work, config: BundleConfig) -> None:
+    """Bring the picture to the net's scale, as far as it fits into memory."""
+    width, height = work.size
+    if config.input.frame:
+        factor, work.sure = config.input.frame / max(width, height), True
+    else:
+        factor = config.input.cell_px / max(work.cell_px, 1.0)
+    most = math.sqrt(MAX_WORK / (width * height))
+    factor, work.held = min(factor, most), factor > most
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    work.factor = math.sqrt(size[0] * size[1] / (width * height))
+    # As Pillow's bilinear resize (off by one level in one value of 2000), in a third of its time.
+    pixels = torch.from_numpy(np.array(work.image)).permute(2, 0, 1)[None]
+    scaled = F.interpolate(pixels, size=size[::-1], mode="bilinear", antialias=True)
+    work.pixels = np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
+
+
+def _chunks(works: Sequence[Work]) -> list[list[Work]]:
+    """Group works of one padded size, as many as go through the net at once."""
+    groups: dict[tuple[int, int], list[Work]] = defaultdict(list)
+    for work in works:
+        groups[_padded(work.pixels.shape)].append(work)
+    chunks = []
+    for (height, width), group in groups.items():
+        most = max(1, CHUNK // (height * width))
+        chunks += [group[i : i + most] for i in range(0, len(group), most)]
+    return chunks
+
+
+def _padded(shape: tuple[int, ...]) -> tuple[int, int]:
+    return -(-shape[0] // MULTIPLE) * MULTIPLE, -(-shape[1] // MULTIPLE) * MULTIPLE
+
+
+def to_input(parts: Sequence[Floats], least: int = 0) -> Tensor:
+    """Stack densities [h, w, 3] of about one size as [n, 3, H, W], padded with empty slide to
+    the net's multiple, and to `least` pixels a side.
+    """
+    height = max(least, *(_padded(part.shape)[0] for part in parts))
+    width = max(least, *(_padded(part.shape)[1] for part in parts))
+    stack = np.zeros((len(parts), height, width, 3), dtype=np.float32)
+    for row, part in zip(stack, parts, strict=True):
+        row[: part.shape[0], : part.shape[1]] = part
+    return torch.from_numpy(stack).permute(0, 3, 1, 2)
+
+
+def pooled(early: Tensor) -> NDArray[np.float64]:
+    """Return mean and spread of each early feature, [n, 2 c]: what novelty is judged by."""
+    flat = early.float().flatten(2)
+    both = torch.cat([flat.mean(dim=2), flat.std(dim=2, correction=0)], dim=1)
+    return both.cpu().numpy().astype(np.float64)
+
+
+def _place(net: Counter) -> torch.device:
+    return next(net.parameters()).device
+
+
+def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
+    parts = [density(w.pixels, w.light, config.input) for w in works]
+    inputs = to_input(parts, config.input.frame or 0).to(_place(net))
+    early = net.backbone.early(inputs)
+    output = net.late(early)
+    maps = output.maps.cpu().numpy()
+    for i, work in enumerate(works):
+        rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
+        # What lies beyond the picture's border belongs to cells at the border: it is added there.
+        work.maps = _fold_in(maps[i], rows, columns)
+        work.features = pooled(early[i : i + 1, :, :rows, :columns])[0]
+        work.log_scale = float(output.scale[i])
+
+
+def _fold_in(maps: Floats, rows: int, columns: int) -> Floats:
+    inside = maps[:, :rows, :columns].copy()
+    inside[:, -1, :] += maps[:, rows:, :columns].sum(axis=1)
+    inside[:, :, -1] += maps[:, :rows, columns:].sum(axis=2)
+    inside[:, -1, -1] += maps[:, rows:, columns:].sum(axis=(1, 2))
+    return inside
+
+
+def _look_in_tiles(net: Counter, work: Work, config: BundleConfig) -> None:
+    """Look at a large picture in tiles that overlap, and keep the middle of each."""
+    height, width = work.pixels.shape[:2]
+    rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+    maps = np.zeros((len(config.cell_types), rows, columns), dtype=np.float32)
+    features, areas, scales, weights = [], [], [], []
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
+            part = work.pixels[y0 : top + TILE + MARGIN, x0 : left + TILE + MARGIN]
+            inputs = to_input([density(part, work.light, config.input)]).to(_place(net))
+            early = net.backbone.early(inputs)
+            output = net.late(early)
+            r0, c0 = (top - y0) // STRIDE, (left - x0) // STRIDE
+            own_rows = min(rows - top // STRIDE, TILE // STRIDE)
+            own_columns = min(columns - left // STRIDE, TILE // STRIDE)
+            own = output.maps[0, :, r0 : r0 + own_rows, c0 : c0 + own_columns].cpu().numpy()
+            row, column = top // STRIDE, left // STRIDE
+            maps[:, row : row + own_rows, column : column + own_columns] = own
+            early = early[:, :, r0 : r0 + own_rows, c0 : c0 + own_columns]
+            features.append(pooled(early)[0])
+            areas.append(own_rows * own_columns)
+            scales.append(float(output.scale[0]))
+            weights.append(float(output.counts[0, 0]) + SCALE_FLOOR * output.maps[0, 0].numel())
+    work.maps = maps
+    work.features = np.average(features, axis=0, weights=areas)
+    work.log_scale = float(np.average(scales, weights=weights))
