@@ -64,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
         "--crop-cell-px", type=float, default=None, help="width of a red cell in the crops"
     )
     pretrain.add_argument("--limit", type=_positive, default=None, help="crops to learn from")
+    pretrain.add_argument(
+        "--credit", default="", help="whose crops they are and under which license, for the card"
+    )
     pretrain.add_argument("--seed", type=int, default=0)
     pretrain.add_argument(
         "--deterministic", action="store_true", help="refuse operations that may vary"
@@ -247,6 +250,7 @@ def _pretrain(options: argparse.Namespace) -> int:
             settings,
             lambda line: print(line, flush=True),
             reporter.check,
+            options.credit,
         )
     except Cancelled:
         print("Ended. Started again with the same folder, it goes on from the last whole epoch.")

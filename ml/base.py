@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
+from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ml import bundle as bundles
-from ml import calibrate, metrics, pictures
+from ml import calibrate, card, metrics, pictures, stage1
 from ml import replay as replays
 from ml.augment import SETTLED, Augmenter, Loaded
 from ml.config import SCALE_CLOSE, BundleConfig
@@ -58,9 +58,10 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     """Train and write the bundle to `plan.out`/bundle; goes on where an earlier call was killed.
 
     Raises:
-        BadData: the data folder cannot be used.
+        BadData: the data folder or the folder of stage 1 cannot be used.
     """
     config, supervision = plan.config, plan.settings.supervision
+    begun = stage1.read(Path(plan.settings.start)) if plan.settings.start else None
     fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)
     loaded = load_fields(fields, config, supervision)
     report(f"{len(fields)} training fields, {plan.settings.threads} thread(s)")
@@ -96,7 +97,9 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     bundles.save(made, plan.out / "bundle")
     report("Measure")
     measured = measure(plan, nets)
-    made = replace(made, metrics=measured, card=card(measured, len(fields)))
+    sources = dict(sorted(Tally(groups).items()))
+    told = card.write(config, measured, sources, len(examples), begun)
+    made = replace(made, metrics=measured, card=told)
     bundles.save(made, plan.out / "bundle")
     return made
 
@@ -126,6 +129,7 @@ def measure(plan: Plan, nets: Sequence[Counter]) -> dict[str, Any]:
             continue
         truths = [Truth(field.path, dict(field.counts)) for field in fields]
         out[split] = evaluate(predictor, truths)
+        out[split]["sources"] = sorted({field.group for field in fields})
         told = [count(net, fields, plan.config) for net in nets]
         out[split]["seeds"] = _over_seeds(fields, told)
     return out
@@ -207,25 +211,3 @@ def _replayed(
         return early_example(net, augmenter, item, plain=plain)[0]
     example, _ = early_example(net, augmenter, replace(item, cell_px=guess), plain=plain)
     return replace(example, log_scale=example.log_scale + off)
-
-
-def card(measured: dict[str, Any], fields: int) -> str:
-    """Return the model card."""
-    template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
-    head = (
-        "| fields | cells | n | MAE | 95 % interval | bias | best constant | 90 % interval covers "
-        "| MAE, all seeds | bias, all seeds |"
-    )
-    lines = [head, "|---|---|---|---|---|---|---|---|---|---|"]
-    named = {"test": "BCCD, 60 test fields", "external": "another lab (BCDD), never trained on"}
-    for key, title in named.items():
-        for code, s in measured.get(key, {}).get("types", {}).items():
-            low, high = s["mae_interval"]
-            seeds = measured[key]["seeds"][code]
-            lines.append(
-                f"| {title} | {code} | {s['n']} | {s['mae']:.2f} | {low:.2f} to {high:.2f} "
-                f"| {s['bias']:+.2f} | {s['constant_mae']:.2f} | {s['covered']:.0%} "
-                f"| {np.mean(seeds['mae']):.2f} | {np.mean(seeds['bias']):+.2f} |"
-            )
-    filled = template.replace("{{metrics}}", "\n".join(lines)).replace("{{fields}}", str(fields))
-    return filled.replace("{{command}}", json.dumps(measured["command"]).strip('"'))

@@ -83,11 +83,13 @@ def pretrain(
     settings: Settings,
     report: Report = print,
     check: Callable[[], None] = lambda: None,
+    credit: str = "",
 ) -> dict[str, Any]:
     """Train on class folders of crops, judge on those held out, write `out`; return the metrics.
 
     Saves a checkpoint in `out`/checkpoint after each epoch and goes on from it when called again;
-    `check` is called at each step and may raise to end the work.
+    `check` is called at each step and may raise to end the work. credit: whose crops they are,
+    for the card of what is trained on.
 
     Raises:
         BadData: the crops or the weights to begin with cannot be used.
@@ -120,6 +122,7 @@ def pretrain(
         {
             "settings": asdict(settings),
             "crops": {"train": len(teach), "held_out": len(judge)},
+            "credit": credit,
             "torch": torch.__version__.split("+")[0],
             "metrics": told,
         },

@@ -32,29 +32,49 @@ def save(
         write_json(part / "backbone.json", {**config, **told})
 
 
+def read(folder: Path) -> dict[str, Any]:
+    """Return what stage 1 tells of itself (backbone.json): net, input, settings, crops, metrics.
+
+    folder: pretrain's, or the one inside it.
+
+    Raises:
+        BadData: the folder is not one that stage 1 wrote.
+    """
+    try:
+        told = read_json(_inside(folder) / "backbone.json")
+    except (OSError, ValueError):
+        raise _no_backbone(folder) from None
+    if told.get("format") != FORMAT:
+        raise _no_backbone(folder)
+    return told
+
+
 def load_into(backbone: Backbone, net: NetConfig, folder: Path) -> None:
     """Give a backbone the weights of stage 1, from pretrain's folder or the one inside it.
 
     Raises:
         BadData: the folder is not one that stage 1 wrote, or it is of another backbone.
     """
-    if (folder / "backbone").is_dir():
-        folder = folder / "backbone"
+    told = read(folder)
     try:
-        told = read_json(folder / "backbone.json")
-        weights = load_file(folder / "backbone.safetensors")
-    except (OSError, ValueError, SafetensorError):
-        raise BadData(
-            f"{folder} holds no backbone. Name a folder that `python -m ml pretrain` wrote."
-        ) from None
-    name = dict(told.get("net", {})).get("name")
+        weights = load_file(_inside(folder) / "backbone.safetensors")
+    except (OSError, SafetensorError):
+        raise _no_backbone(folder) from None
     try:
         backbone.load_state_dict(weights)
     except RuntimeError:
         raise BadData(
-            f"{folder} holds a {name}, which does not fit the {net.name} to be trained. "
-            "Pretrain one with the same --backbone and --norm."
+            f"{folder} holds a {told['net']['name']}, which does not fit the {net.name} to be "
+            "trained. Pretrain one with the same --backbone and --norm."
         ) from None
+
+
+def _inside(folder: Path) -> Path:
+    return folder / "backbone" if (folder / "backbone").is_dir() else folder
+
+
+def _no_backbone(folder: Path) -> BadData:
+    return BadData(f"{folder} holds no backbone. Name a folder that `python -m ml pretrain` wrote.")
 
 
 def load_imagenet(backbone: Backbone, net: NetConfig) -> None:

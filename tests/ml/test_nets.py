@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from ml import stage1
+from ml import bundle, stage1
 from ml.backbones import Pyramid
 from ml.config import InputConfig, NetConfig
+from ml.files import read_json
 from ml.nets import Counter, make_backbone
 from ml.vision import models
 from tests.ml.conftest import Cli
 from tests.ml.making import write_manifest
-from tests.ml.tiny import TINY_PX, write_fields
+from tests.ml.tiny import TINY_PX, write_crops, write_fields
 
 TYPES = 3
 
@@ -123,6 +124,35 @@ def test_stage_2_begins_with_the_weights_of_stage_1(tmp_path: Path) -> None:
     assert all(torch.equal(v, weights[k]) for k, v in net.backbone.state_dict().items())
 
 
+def test_the_card_tells_of_stage_1_by_its_own_files(cli: Cli, data: Path, tmp_path: Path) -> None:
+    """Which cells, whose they are, and how well they were told apart; nothing without stage 1."""
+    crops, first = write_crops(tmp_path / "cells"), tmp_path / "first"
+    scale = ["--cell-px", str(TINY_PX), "--epochs", "1"]
+    credit = ["--credit", "Doe et al. 2031, CC BY 4.0"]
+    status, told, refusal = cli("pretrain", "--data", crops, "--out", first, *scale, *credit)
+    assert status == 0, refusal
+    accuracy = next(line for line in told.splitlines() if line.startswith("Accuracy"))
+    cards = []
+    for name, more in (("with", ["--start", str(first)]), ("without", [])):
+        out = tmp_path / name
+        status, _, refusal = cli(*options(data, out, *more, "--limit-fields", "11"))
+        assert status == 0, refusal
+        cards.append(bundle.load(out / "bundle").card)
+    began, scratch = cards
+    assert "`python -m ml pretrain --data CELLS --out STAGE1 --epochs 1 --seed 0" in began
+    # "Accuracy 25.0% (95 % interval 0.0% to 75.0%)"
+    assert accuracy.removeprefix("Accuracy ") in began
+    held_out = read_json(first / "backbone" / "backbone.json")["crops"]["held_out"]
+    assert f"of {held_out} crops held out right,\nof 3 classes" in began
+    assert "crops of single cells (empty, platelets, white): Doe et al. 2031, CC BY 4.0." in began
+    assert "pretrain" not in scratch
+    assert "single cells" not in scratch
+    for card in cards:
+        assert "{{" not in card
+        assert "- 11 fields: BCCD dataset: Shenggan 2017, MIT license" in card
+        assert "| BCCD: test fields | RBC | 3 |" in card
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -155,14 +185,12 @@ def test_the_papers_head_counts_a_picture_of_any_size_in_one_frame(
     fc = ["--head", "fc", "--supervision", "counts", "--limit-fields", "11"]
     status, _, refusal = cli(*options(data, out, *fc))
     assert status == 0, refusal
-    bundle = ["--bundle", str(out / "bundle")]
-    status, told, _ = cli("predict", *bundle, data / "fields" / "0.png", "--json")
+    made = ["--bundle", str(out / "bundle")]
+    status, told, _ = cli("predict", *made, data / "fields" / "0.png", "--json")
     assert status == 0
     assert '"RBC"' in told
     manifest = write_manifest(tmp_path / "study")
-    status, _, refusal = cli(
-        "finetune", *bundle, "--manifest", manifest, "--out", tmp_path / "tuned"
-    )
+    status, _, refusal = cli("finetune", *made, "--manifest", manifest, "--out", tmp_path / "tuned")
     assert status == 2
     assert "Use a bundle with the head map." in refusal
 
