@@ -13,6 +13,8 @@ import environ
 # Redis hands a message to another worker when it is not acknowledged for this long. It has to be
 # longer than the longest task (a training run), or that task would be started again beside itself.
 VISIBILITY_SECONDS = 24 * 3600
+# kombu's own lets a worker see a message before it is written.
+FILE_TRANSPORT = "labsite.file_broker:Transport"
 
 
 def sqlite_database(path: Path) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from labsite.settings.base import *  # noqa: F403
 from labsite.settings.base import DATA_DIR, STORAGES, env
-from labsite.stores import filesystem_broker, postgres_database, redis_broker, sqlite_database
+from labsite.stores import (
+    FILE_TRANSPORT,
+    filesystem_broker,
+    postgres_database,
+    redis_broker,
+    sqlite_database,
+)
 
 SECRET_KEY = "only-for-tests-" + "0123456789" * 5
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
@@ -24,6 +30,7 @@ if env.str("REDIS_URL", default=""):
     CELERY_BROKER_TRANSPORT_OPTIONS = redis_broker(env.str("BROKER_PREFIX", default=""))
 else:
     CELERY_BROKER_URL = "filesystem://localhost//"
+    CELERY_BROKER_TRANSPORT = FILE_TRANSPORT
     CELERY_BROKER_TRANSPORT_OPTIONS = filesystem_broker(DATA_DIR / "broker")
 
 # Hashing is slow on purpose; hundreds of test users do not need it.
