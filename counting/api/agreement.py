@@ -83,18 +83,27 @@ class OverviewSerializer(serializers.Serializer[Any]):
     figures = FiguresSerializer(allow_null=True)
 
 
-class AnchoringSerializer(serializers.Serializer[Any]):
-    """Reader - model with the prediction shown (assisted) and not shown (blind)."""
+class AnchoringGroupSerializer(serializers.Serializer[Any]):
+    """First readings - the model, in cells per field; all null below ten readings.
 
-    model = serializers.CharField()
-    assisted = serializers.IntegerField()
-    blind = serializers.IntegerField()
-    assisted_bias = EstimateSerializer(allow_null=True)
-    blind_bias = EstimateSerializer(allow_null=True)
+    `shift` and `pull` are bias and distance of the blind readings minus these.
+    """
+
+    readings = serializers.ChoiceField(
+        choices=("blind", "anew", "begun"),
+        source="kind",
+        help_text="prediction not shown; shown, counted anew; begun from the prediction",
+    )
+    n = serializers.IntegerField()
+    bias = EstimateSerializer(allow_null=True)
+    distance = EstimateSerializer(allow_null=True)
     shift = EstimateSerializer(allow_null=True)
-    assisted_distance = EstimateSerializer(allow_null=True)
-    blind_distance = EstimateSerializer(allow_null=True)
     pull = EstimateSerializer(allow_null=True)
+
+
+class AnchoringSerializer(serializers.Serializer[Any]):
+    model = serializers.CharField()
+    groups = AnchoringGroupSerializer(many=True)
 
 
 class AgreementSerializer(serializers.Serializer[Any]):

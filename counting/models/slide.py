@@ -172,6 +172,9 @@ class Reading(models.Model):
         DRAFT = "draft", _("Draft")
         SUBMITTED = "submitted", _("Submitted")
 
+    # Methods of readings that began as the suggestion: taken over as it was, or then changed.
+    BEGUN = ("accepted", "corrected")
+
     field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="readings")
     reader = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="readings"

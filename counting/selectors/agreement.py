@@ -1,4 +1,4 @@
-"""How well two ways of counting agree, and whether a shown prediction sways the reader.
+"""How well two ways of counting agree.
 
 Formulas and sources: docs/statistics.md.
 """
@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from counting.errors import Refused
-from counting.models import CellType, ModelVersion, Prediction, Study
+from counting.models import CellType, ModelVersion, Study
 from counting.statistics.bland_altman import Agreement, bland_altman
-from counting.statistics.intervals import Estimate, difference_of_means, mean
+from counting.statistics.intervals import Estimate, mean
 from counting.statistics.passing_bablok import Line, passing_bablok
 from counting.statistics.ranges import RangeBias, bias_by_range
 from counting.statistics.reliability import coefficient_of_variation, icc_agreement
 
 from .agreement_data import (
-    MANY,
     REFERENCE,
     Method,
     Pair,
@@ -32,6 +31,7 @@ from .agreement_data import (
     pooled,
     study_counts,
 )
+from .anchoring import Anchoring, anchoring
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -104,26 +104,6 @@ class OverviewRow:
 
 
 @dataclass(frozen=True)
-class Anchoring:
-    """Reader - model, where the prediction was shown and where it was not.
-
-    `shift` is the difference of the mean differences, `pull` how much further from the model
-    readers are when they do not see it: above 0 they follow what is shown. None below ten readings
-    on either side.
-    """
-
-    model: str
-    assisted: int
-    blind: int
-    assisted_bias: Estimate | None
-    blind_bias: Estimate | None
-    shift: Estimate | None
-    assisted_distance: Estimate | None
-    blind_distance: Estimate | None
-    pull: Estimate | None
-
-
-@dataclass(frozen=True)
 class AgreementPage:
     """What the agreement of a study shows."""
 
@@ -146,6 +126,7 @@ def agreement_page(study: Study, user: User, given: Mapping[str, str]) -> Agreem
     """
     methods = methods_of(study)
     choice = _choice(study, methods, given)
+    model = _model_of(choice, methods)
     counts = study_counts(study, user, choice.cell_type.code)
     return AgreementPage(
         study=study,
@@ -156,7 +137,7 @@ def agreement_page(study: Study, user: User, given: Mapping[str, str]) -> Agreem
             _against_reference(counts, method, methods[0], choice.unassisted)
             for method in methods[1:]
         ],
-        anchoring=_anchoring(counts, _model_of(choice, methods)),
+        anchoring=anchoring(counts, model) if model else None,
     )
 
 
@@ -244,47 +225,3 @@ def _model_of(choice: Choice, methods: Sequence[Method]) -> Method | None:
     """Return the compared model, else the newest."""
     candidates = (choice.first, choice.second, *methods)
     return next((method for method in candidates if method.kind == "model"), None)
-
-
-def _anchoring(counts: StudyCounts, model: Method | None) -> Anchoring | None:
-    """Compare each reader's first reading of a field with the model's count of it.
-
-    Assisted are readings that were made with this model's prediction in view; blind are those of
-    blind fields, which are drawn at random, so that the two groups differ by chance alone.
-    """
-    if model is None:
-        return None
-    predicted = counts.predictions.get(model.id, {})
-    versions = _shown_versions(counts)
-    assisted: list[float] = []
-    blind: list[float] = []
-    for by_field in counts.readings.values():
-        for field_id, readings in by_field.items():
-            first = readings[0]
-            if field_id not in predicted or counts.code not in first.counts:
-                continue
-            difference = float(first.counts[counts.code] - predicted[field_id])
-            if counts.fields[field_id].blind and first.shown_prediction_id is None:
-                blind.append(difference)
-            elif versions.get(first.shown_prediction_id) == model.id:
-                assisted.append(difference)
-    if min(len(assisted), len(blind)) < MANY:
-        return Anchoring(model.name, len(assisted), len(blind), *[None] * 6)
-    far_assisted, far_blind = [abs(x) for x in assisted], [abs(x) for x in blind]
-    return Anchoring(
-        model=model.name,
-        assisted=len(assisted),
-        blind=len(blind),
-        assisted_bias=mean(assisted),
-        blind_bias=mean(blind),
-        shift=difference_of_means(blind, assisted),
-        assisted_distance=mean(far_assisted),
-        blind_distance=mean(far_blind),
-        pull=difference_of_means(far_blind, far_assisted),
-    )
-
-
-def _shown_versions(counts: StudyCounts) -> dict[int | None, int]:
-    """Return the model version of each prediction."""
-    rows = Prediction.objects.filter(field__study=counts.study)
-    return dict(rows.values_list("pk", "model_version_id"))

@@ -78,6 +78,7 @@ class Submitted(NamedTuple):
     field_id: int
     reader_id: int
     counts: dict[str, int]
+    method: str
     shown_prediction_id: int | None
 
 

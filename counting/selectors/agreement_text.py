@@ -10,9 +10,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from counting.numbers import fixed, significant, span
-from counting.statistics.intervals import Estimate
+from counting.statistics.intervals import Estimate, Interval
 
 from .agreement import AgreementPage, Comparison
+from .agreement_data import MANY
+from .anchoring import ANEW, BEGUN, BLIND, Anchoring
 from .export import NOTICE, plain
 
 COLUMNS = (
@@ -82,6 +84,68 @@ def _percent(name: str, found: Estimate, source: str) -> FigureRow:
     )
 
 
+@dataclass(frozen=True)
+class SwayRow:
+    """Readings of one kind, or blind readings minus those; without figures a dash stands there."""
+
+    name: str
+    n: int | None
+    bias: Estimate | None
+    distance: Estimate | None
+
+
+def sway_rows(found: Anchoring) -> list[SwayRow]:
+    """Return the groups of readings, and below them what blind readings differ by from each."""
+    names = {
+        BLIND: _("not shown (blind)"),
+        ANEW: _("shown, counted anew"),
+        BEGUN: _("begun from the suggestion"),
+    }
+    minus = {ANEW: _("blind minus counted anew"), BEGUN: _("blind minus begun from the suggestion")}
+    return [
+        *(SwayRow(names[row.kind], row.n, row.bias, row.distance) for row in found.groups),
+        *(SwayRow(minus[row.kind], None, row.shift, row.pull) for row in found.groups if row.pull),
+    ]
+
+
+def sway_words(found: Anchoring) -> list[str]:
+    """Return what the figures say in a sentence each, and of which readings there are too few."""
+    few = {
+        BLIND: _(
+            "Blind readings: %(n)d, and %(needed)d are needed. The share of blind fields is set in"
+            " the study's settings."
+        ),
+        ANEW: _(
+            "Readings counted anew with the prediction shown: %(n)d, and %(needed)d are needed."
+        ),
+        BEGUN: _("Readings begun from the suggestion: %(n)d, and %(needed)d are needed."),
+    }
+    said = [_verdict(row.kind, row.pull.interval) for row in found.groups if row.pull]
+    return said + [few[row.kind] % {"n": row.n, "needed": MANY} for row in found.few]
+
+
+def _verdict(kind: str, ends: Interval) -> str:
+    if kind == ANEW:
+        if ends.low > 0:
+            return _(
+                "Counting anew, readers stay closer to the model when they see its counts: the"
+                " prediction sways them."
+            )
+        if ends.high < 0:
+            return _("Counting anew, readers are further from the model when they see its counts.")
+        return _("Counting anew, no sway is seen: the interval of the difference holds zero.")
+    if ends.low > 0:
+        return _(
+            "Beginning from the suggestion, readers end closer to the model than when they count"
+            " blind: the suggestion holds them."
+        )
+    if ends.high < 0:
+        return _("Beginning from the suggestion, readers end further from the model than blind.")
+    return _(
+        "Beginning from the suggestion, no sway is seen: the interval of the difference holds zero."
+    )
+
+
 @translation.override("en")
 def as_csv(page: AgreementPage) -> str:
     """Return figures, ranges, slides, anchoring and the fields that this person may see.
@@ -127,11 +191,12 @@ def as_csv(page: AgreementPage) -> str:
         add("range", f"{group.low:g} to {group.high:g}", group.n, group.bias)
     for slide in found.slides:
         add("slide", slide.slide, slide.n, slide.bias, value=round(slide.mean, 5))
-    anchoring = page.anchoring
-    if anchoring is not None and anchoring.pull is not None:
-        both = anchoring.assisted + anchoring.blind
-        add("anchoring", "shift", both, anchoring.shift)
-        add("anchoring", "pull", both, anchoring.pull)
+    for row in page.anchoring.groups if page.anchoring else []:
+        add("anchoring", f"{row.kind} bias", row.n, row.bias)
+        add("anchoring", f"{row.kind} distance", row.n, row.distance)
+        if row.kind != BLIND:
+            add("anchoring", f"{row.kind} shift", row.n, row.shift)
+            add("anchoring", f"{row.kind} pull", row.n, row.pull)
     for pair in found.points:
         counts = {"first_count": pair.first, "second_count": pair.second}
         add("field", f"{pair.slide}: {pair.field_name}", 1, None, **counts)

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 # Far above any field that a person counts: the densest stored field holds a few thousand cells.
 MAX_COUNT = 20_000
 MAX_SECONDS = 24 * 3600
-# How the reader counted; "corrected" began as the suggestion. Scripts may name their own way in one
-# short word.
-METHODS = ("accepted", "corrected", "tally", "marks", "typing", "mixed")
+# How the reader counted. Scripts may name their own way in one short word.
+METHODS = (*Reading.BEGUN, "tally", "marks", "typing", "mixed")
 METHOD = re.compile(r"\A[a-z][a-z_-]{0,19}\Z")
 
 

@@ -39,6 +39,8 @@ def agreement(request: HttpRequest, study_id: int) -> HttpResponse:
         comparison=found.comparison,
         figures=agreement_text.figure_rows(found.comparison),
         plots={name: _plot(found, name) for name in PLOTS},
+        sway=agreement_text.sway_rows(found.anchoring) if found.anchoring else [],
+        sway_words=agreement_text.sway_words(found.anchoring) if found.anchoring else [],
         cell_types=study.cell_types.all(),
         query=urlencode(_query(found)),
         blind=BLIND,

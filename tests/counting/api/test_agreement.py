@@ -227,36 +227,68 @@ def test_only_counts_without_a_prediction_in_view(
 def test_the_sway_of_a_shown_prediction(
     bob: Client, address: str, slide: Slide, people: People
 ) -> None:
-    def read(blind: bool, offs: list[int]) -> None:
-        for field, off in zip(
-            make_fields(slide, people.bob, len(offs), blind=blind), offs, strict=True
-        ):
+    def read(method: str, offs: list[int], *, blind: bool = False) -> None:
+        fields = make_fields(slide, people.bob, len(offs), blind=blind)
+        for field, off in zip(fields, offs, strict=True):
             prediction = predict(field, 20)
             readings.save_reading(
                 field=field,
                 reader=people.bob,
                 counts={"RBC": 20 + off},
+                method=method,
                 shown_prediction=None if blind else prediction,
             )
 
-    read(False, [0, 0, 1, 0, 0, -1, 0, 0, 0, 1])
-    few = get(bob, address)["anchoring"]
-    assert (few["assisted"], few["blind"], few["pull"]) == (10, 0, None)
-    read(True, [3, -2, 4, -3, 2, 5, -2, 3, -4, 4])
-    found = get(bob, address)["anchoring"]
-    assert (found["assisted"], found["blind"]) == (10, 10)
-    assert found["assisted_distance"]["value"] == pytest.approx(0.3)
-    assert found["blind_distance"]["value"] == pytest.approx(3.2)
-    assert found["pull"]["value"] == pytest.approx(2.9)
-    assert found["pull"]["interval"]["low"] > 0
-    assert found["shift"]["value"] == pytest.approx(0.9)
+    def groups() -> dict[str, Any]:
+        return {row["readings"]: row for row in get(bob, address)["anchoring"]["groups"]}
+
+    page = address.replace("/api/v1", "")
+    read("marks", [0, 1, 2, 0, -1, -1, 0, 2, 0, 1])
+    # Taken over as they were, or changed afterwards: both began as the suggestion.
+    read("accepted", [0] * 6)
+    read("corrected", [0, 0, 1])
+    read("typing", [3, -2, 4, -3, 2, 5, -2, 3, -4], blind=True)
+    few = groups()
+    assert {kind: row["n"] for kind, row in few.items()} == {"blind": 9, "anew": 10, "begun": 9}
+    assert few["anew"]["distance"]["value"] == pytest.approx(0.8)
+    assert [few[kind]["distance"] for kind in ("blind", "begun")] == [None, None]
+    # Without blind readings there is nothing to set the others against.
+    assert few["anew"]["pull"] is None
+    shown = bob.get(page).content.decode()
+    assert "Blind readings: 9, and 10 are needed." in shown
+    assert "Readings begun from the suggestion: 9, and 10 are needed." in shown
+    assert "Readings counted anew" not in shown
+
+    read("typing", [4], blind=True)
+    read("accepted", [0])
+    found = groups()
+    assert found["blind"]["distance"]["value"] == pytest.approx(3.2)
+    assert (found["blind"]["shift"], found["blind"]["pull"]) == (None, None)
+    for kind, distance, bias in (("anew", 0.8, 0.4), ("begun", 0.1, 0.1)):
+        assert found[kind]["distance"]["value"] == pytest.approx(distance)
+        assert found[kind]["pull"]["value"] == pytest.approx(3.2 - distance)
+        assert found[kind]["pull"]["interval"]["low"] > 0
+        assert found[kind]["shift"]["value"] == pytest.approx(1 - bias)
     # A later revision, made with the prediction in view, changes nothing.
     last = Field.objects.filter(blind=True).last()
     assert last is not None
     count(last, people.bob, RBC=20)
-    assert get(bob, address)["anchoring"]["pull"] == found["pull"]
-    page = bob.get(address.replace("/api/v1", "")).content.decode()
-    assert "the prediction sways them" in page
+    assert groups() == found
+    shown = bob.get(page).content.decode()
+    assert "Counting anew, readers stay closer to the model" in shown
+    assert "the suggestion holds them" in shown
+    assert "are needed" not in shown[shown.index("anchoring-title") :]
+
+    table = csv.DictReader(io.StringIO(bob.get(f"{page[:-1]}.csv").content.decode()))
+    rows = {row["name"]: row for row in table if row["level"] == "anchoring"}
+    assert {name: row["n"] for name, row in rows.items()} == dict.fromkeys(
+        [f"{kind} {what}" for kind in ("anew", "begun") for what in ("shift", "pull")]
+        + [f"{kind} {what}" for kind in found for what in ("bias", "distance")],
+        "10",
+    )
+    assert float(rows["begun pull"]["low_95"]) == pytest.approx(
+        found["begun"]["pull"]["interval"]["low"], abs=1e-4
+    )
 
 
 def test_what_is_not_there_is_refused(
@@ -305,7 +337,7 @@ def test_the_table_holds_what_the_page_shows_and_is_audited(
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     by = {row["name"]: row for row in rows}
     assert float(by["bias"]["value"]) == 0.5
-    assert {row["level"] for row in rows} == {"figure", "range", "slide", "field"}
+    assert {row["level"] for row in rows} == {"figure", "range", "slide", "anchoring", "field"}
     points = [row for row in rows if row["level"] == "field"]
     assert [int(row["second_count"]) for row in points] == TRUTH
     assert {row["notice"] for row in rows} == {

@@ -1,0 +1,91 @@
+"""Whether a prediction sways the reader: what was counted blind, with it in view, and from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from counting.models import Prediction, Reading
+from counting.statistics.intervals import Estimate, difference_of_means, mean
+
+from .agreement_data import MANY, Method, StudyCounts, Submitted
+
+# What the reader had: nothing; the prediction in view; the prediction as the count to begin with.
+BLIND, ANEW, BEGUN = "blind", "anew", "begun"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Readings of one kind against the model, in cells per field. None where there are too few.
+
+    `bias` is the mean of reader - model, `distance` that of its absolute value. `shift` and `pull`
+    are those of the blind readings minus these: a pull above 0 means that these readers keep
+    closer to the model than readers who do not see it. The blind group itself has neither.
+    """
+
+    kind: str
+    n: int
+    bias: Estimate | None
+    distance: Estimate | None
+    shift: Estimate | None
+    pull: Estimate | None
+
+
+@dataclass(frozen=True)
+class Anchoring:
+    """The groups `blind`, `anew` (shown, and counted anew) and `begun` (from the suggestion)."""
+
+    model: str
+    groups: list[Group]
+
+    @property
+    def few(self) -> list[Group]:
+        """The groups that are too small for a figure."""
+        return [group for group in self.groups if group.n < MANY]
+
+
+def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
+    """Compare each reader's first reading of a field with the model's count of it.
+
+    Blind fields are drawn at random, so the blind group differs from the readings that were made
+    with this model's prediction in view by chance alone. Whether those began as the suggestion is
+    each reader's own choice: these two may differ by who chose as well.
+    """
+    predicted = counts.predictions.get(model.id, {})
+    versions = _shown_versions(counts)
+    off: dict[str, list[float]] = {BLIND: [], ANEW: [], BEGUN: []}
+    for by_field in counts.readings.values():
+        for field_id, readings in by_field.items():
+            first = readings[0]
+            if field_id not in predicted or counts.code not in first.counts:
+                continue
+            difference = float(first.counts[counts.code] - predicted[field_id])
+            if counts.fields[field_id].blind and first.shown_prediction_id is None:
+                off[BLIND].append(difference)
+            elif versions.get(first.shown_prediction_id) == model.id:
+                off[_kind(first)].append(difference)
+    return Anchoring(model.name, [_group(kind, off[kind], off[BLIND]) for kind in off])
+
+
+def _kind(reading: Submitted) -> str:
+    return BEGUN if reading.method in Reading.BEGUN else ANEW
+
+
+def _group(kind: str, off: list[float], blind: list[float]) -> Group:
+    if len(off) < MANY:
+        return Group(kind, len(off), None, None, None, None)
+    far, far_blind = [abs(x) for x in off], [abs(x) for x in blind]
+    compared = kind != BLIND and len(blind) >= MANY
+    return Group(
+        kind=kind,
+        n=len(off),
+        bias=mean(off),
+        distance=mean(far),
+        shift=difference_of_means(blind, off) if compared else None,
+        pull=difference_of_means(far_blind, far) if compared else None,
+    )
+
+
+def _shown_versions(counts: StudyCounts) -> dict[int | None, int]:
+    """Return the model version of each prediction."""
+    rows = Prediction.objects.filter(field__study=counts.study)
+    return dict(rows.values_list("pk", "model_version_id"))
