@@ -460,12 +460,97 @@ def test_cells_are_marked_changed_and_taken_away_without_a_pointer(
     assert field["my_reading"] is None
 
 
+def test_a_mark_is_carried_elsewhere_without_a_pointer(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    said = page.locator("[data-announce]")
+
+    def marks() -> list[tuple[float, float]]:
+        """The reader's marks as the server has them."""
+        mine = script.get(f"/api/v1/fields/{fields[0]}/")["my_reading"]
+        return [(mark["x"], mark["y"]) for mark in mine["marks"]] if mine else []
+
+    page.wait_for_function("() => OpenSeadragon.getViewer('viewer').world.getItemCount() > 0")
+    page.keyboard.press(",")
+    page.keyboard.press("/")
+    expect(said).to_have_text("No mark here.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("w")
+    expect(said).to_contain_text("White cells, marked, at")
+    wait_until(lambda: len(marks()) == 1, 30, "the mark")
+    (first,) = marks()
+
+    page.keyboard.press("/")
+    expect(said).to_contain_text("White cells picked up. Arrows carry it")
+    expect(page.locator(".cursor")).to_have_class(re.compile("is-carrying"))
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("White cells, carried to")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("White cells put down at")
+    expect(number(page, "WBC")).to_have_value("1")
+    wait_until(lambda: marks() != [first], 30, "the mark at its new place")
+    ((x, y),) = marks()
+    assert x > first[0]
+    assert first[1] < y < first[1] + (x - first[0]) / 3
+
+    # Escape puts it back and leaves the cross; nothing is to be undone but the first way.
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Escape")
+    expect(said).to_have_text("Mark put back.")
+    expect(page.locator(".cursor")).to_be_visible()
+    page.keyboard.press("Control+z")
+    wait_until(lambda: marks() == [first], 30, "one undo")
+    page.keyboard.press("Control+y")
+    wait_until(lambda: marks() == [(x, y)], 30, "its redo")
+
+    # Whatever else the reader does finds the mark where it hangs.
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("p")
+    expect(number(page, "PLT")).to_have_value("1")
+    expect(number(page, "WBC")).to_have_value("0")
+    wait_until(lambda: marks() != [(x, y)], 30, "the mark put down")
+    ((left, _),) = marks()
+    assert first[0] < left < x
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("picks up the mark under the cross")
+
+
+# What is wider than its place, of the panel with everything in it unfolded.
+TOO_WIDE = """() => {
+  for (const part of document.querySelectorAll(".panel details")) part.open = true;
+  return [...document.querySelectorAll(".panel, .panel *")]
+    .filter((element) => element.checkVisibility() && element.clientWidth > 0)
+    .filter((element) => !element.closest("svg"))
+    .filter((element) => getComputedStyle(element).overflowX === "visible")
+    .filter((element) => element.scrollWidth > element.clientWidth + 1)
+    .map((element) => [element.outerHTML.slice(0, 80), element.scrollWidth, element.clientWidth]);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_the_panel_fits_the_smallest_phones(page: Page, language: str) -> None:
+    page.set_extra_http_headers({"Accept-Language": language})
+    for width in (320, 360, 390):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator("[data-suggested]").first).to_have_text(re.compile(r"\d"))
+        page.keyboard.press("r")
+        expect(number(page, "RBC")).to_have_value(re.compile(r"\d"))
+        assert page.evaluate(TOO_WIDE) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page) -> None:
     found = browser_page.evaluate(
         """async () => {
           const { meaning } = await import("/static/js/counting/keys.js");
           const where = { keys: new Map(), typing: false, dialog: false, button: false,
-                          cursor: false };
+                          cursor: false, carrying: false };
           return [..."abcdefghijklmnopqrstuvwxyz0123456789"].filter(
             (key) => meaning(new KeyboardEvent("keydown", { key }), where),
           );

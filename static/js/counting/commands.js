@@ -1,6 +1,6 @@
 /** What buttons and keys of the counting screen do. */
 import { all, isTyping, one } from "../lib/dom.js";
-import { MAY_REPEAT, meaning } from "./keys.js";
+import { KEEPS_CARRYING, MAY_REPEAT, meaning } from "./keys.js";
 
 /** @typedef {import("./screen.js").Screen} Screen */
 
@@ -93,6 +93,7 @@ function cursorKeysOf(cursor, code) {
     "cursor-before": () => cursor.jump(-1),
     "cursor-mark": () => cursor.mark(code),
     "cursor-remove": () => cursor.remove(),
+    "cursor-carry": () => cursor.carry(),
   };
 }
 
@@ -110,6 +111,7 @@ function press(screen, cursor, more, event) {
     dialog: document.querySelector("dialog[open]") !== null,
     button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
     cursor: cursor.on,
+    carrying: cursor.carrying,
   });
   if (!meant) return;
   if (meant.name === "escape") {
@@ -124,6 +126,7 @@ function press(screen, cursor, more, event) {
   if (typing && !["undo", "redo"].includes(meant.name)) {
     /** @type {HTMLElement} */ (target).blur();
   }
+  if (!KEEPS_CARRYING.has(meant.name)) cursor.putDown();
   const code = meant.code ?? screen.active;
   ({ ...keysOf(screen, code), ...cursorKeysOf(cursor, code), ...more })[meant.name]?.();
 }

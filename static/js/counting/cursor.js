@@ -1,7 +1,8 @@
 /**
  * Marking without a pointer: a cross that arrows move over the picture. A tally key marks a cell
- * there or changes the type of the mark under it, Delete takes that mark away, Tab goes from mark to
- * mark. Said to screen readers in a few words, when the cross comes to rest.
+ * there or changes the type of the mark under it, Delete takes that mark away, / picks it up and puts
+ * it down elsewhere, Tab goes from mark to mark. Said to screen readers in a few words, when the cross
+ * comes to rest.
  */
 import { fill, gettext } from "../lib/i18n.js";
 
@@ -30,6 +31,13 @@ export class Cursor {
     for (const name of ["update-viewport", "resize", "open"]) {
       viewer.addHandler(name, () => this.#show());
     }
+    // A pointer that goes to work finds the mark where the reader sees it.
+    document.addEventListener("pointerdown", () => this.putDown(), true);
+  }
+
+  /** Whether a mark hangs on the cross. */
+  get carrying() {
+    return this.screen.picture.carried !== null;
   }
 
   toggle() {
@@ -44,21 +52,21 @@ export class Cursor {
     this.#show();
     panel.announce(
       this.on
-        ? gettext("Cross on. Arrows move it, Space or a tally key marks, Tab goes to the next mark, Escape ends.")
+        ? gettext("Cross on. Arrows move it, Space or a tally key marks, / picks a mark up, Tab goes to the next mark, Escape ends.")
         : gettext("Cross off."),
     );
   }
 
-  /** @returns {boolean} whether the cross was there to be taken away */
+  /** Escape: a carried mark goes back to its place, else the cross goes. */
   leave() {
-    if (!this.on) return false;
-    this.toggle();
-    return true;
+    if (this.carrying) this.#putBack();
+    else if (this.on) this.toggle();
   }
 
   /** A field has come to the screen: begin in its middle. */
   begin() {
     const { picture } = this.screen;
+    picture.carried = null;
     Object.assign(this, { x: picture.width / 2, y: picture.height / 2 });
     this.#show();
   }
@@ -107,11 +115,71 @@ export class Cursor {
     } else screen.panel.announce(gettext("No mark here."));
   }
 
+  /** Pick up the mark here, or put down the one that is carried. */
+  carry() {
+    const { picture, tally, busy } = this.screen;
+    if (this.carrying) {
+      this.putDown();
+      return;
+    }
+    if (busy) return;
+    const mark = tally.now.marks[picture.at(this.x, this.y).hit];
+    if (!mark) {
+      this.#announce(gettext("No mark here."));
+      return;
+    }
+    picture.carried = { mark, x: mark.x, y: mark.y };
+    this.#go(mark.x, mark.y);
+    const words = gettext("%(name)s picked up. Arrows carry it, / or Enter puts it down, Escape puts it back.");
+    this.#announce(fill(words, { name: this.#nameOf(mark) }));
+  }
+
+  /** Leave the carried mark where the cross is, if there is one: one step for undo. */
+  putDown() {
+    const { picture, tally } = this.screen;
+    const { carried } = picture;
+    if (!carried) return;
+    picture.carried = null;
+    tally.move(tally.now.marks.indexOf(carried.mark), carried.x, carried.y);
+    this.#show();
+    this.#announce(this.#fillPlace(gettext("%(name)s put down at %(x)s, %(y)s"), carried.mark));
+  }
+
+  #putBack() {
+    const { picture } = this.screen;
+    const mark = picture.carried?.mark;
+    picture.carried = null;
+    if (mark) this.#go(mark.x, mark.y);
+    picture.draw();
+    this.#announce(gettext("Mark put back."));
+  }
+
+  /** @param {{cell_type: string}} [mark] @returns {string} of its cell type */
+  #nameOf(mark) {
+    return this.screen.types.find(({ code }) => code === mark?.cell_type)?.name ?? "";
+  }
+
+  /** @param {string} words @param {{cell_type: string}} [mark] */
+  #fillPlace(words, mark) {
+    const place = { x: Math.round(this.x), y: Math.round(this.y) };
+    return fill(words, { name: this.#nameOf(mark), ...place });
+  }
+
+  /** Say what was done instead of where the cross is. @param {string} words */
+  #announce(words) {
+    clearTimeout(this.timer);
+    this.screen.panel.announce(words);
+  }
+
   /** @param {number} x @param {number} y in pixels of the picture */
   #go(x, y) {
     const { picture } = this.screen;
     this.x = Math.max(0, Math.min(picture.width, x));
     this.y = Math.max(0, Math.min(picture.height, y));
+    if (picture.carried) {
+      Object.assign(picture.carried, { x: this.x, y: this.y });
+      picture.draw();
+    }
     picture.reveal(this.x, this.y);
     this.#show();
     clearTimeout(this.timer);
@@ -122,22 +190,24 @@ export class Cursor {
     const { picture } = this.screen;
     const place = this.on ? picture.toStage(this.x, this.y) : null;
     this.element.hidden = !place;
+    this.element.classList.toggle("is-carrying", this.carrying);
     // An element's style set from a script is allowed where inline styles are not.
     if (place) this.element.style.transform = `translate(${place.x}px, ${place.y}px)`;
   }
 
   #say() {
-    const { picture, panel, types, tally } = this.screen;
+    const { picture, panel, tally } = this.screen;
     if (!this.on) return;
+    const { carried } = picture;
     const { hit, hint } = picture.at(this.x, this.y);
-    const mark = hit >= 0 ? tally.now.marks[hit] : picture.suggested[hint];
-    const name = types.find(({ code }) => code === mark?.cell_type)?.name ?? "";
-    const place = { name, x: Math.round(this.x), y: Math.round(this.y) };
-    const words = hit >= 0
-      ? gettext("%(name)s, marked, at %(x)s, %(y)s")
-      : mark
-        ? gettext("%(name)s, suggested, at %(x)s, %(y)s")
-        : gettext("No mark at %(x)s, %(y)s");
-    panel.announce(fill(words, place));
+    const mark = carried?.mark ?? tally.now.marks[hit] ?? picture.suggested[hint];
+    const words = carried
+      ? gettext("%(name)s, carried to %(x)s, %(y)s")
+      : hit >= 0
+        ? gettext("%(name)s, marked, at %(x)s, %(y)s")
+        : mark
+          ? gettext("%(name)s, suggested, at %(x)s, %(y)s")
+          : gettext("No mark at %(x)s, %(y)s");
+    panel.announce(this.#fillPlace(words, mark));
   }
 }

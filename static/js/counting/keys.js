@@ -4,11 +4,11 @@
  * What a key press means here, or null when it is not ours.
  * @param {KeyboardEvent} event
  * @param {{keys: Map<string, string>, typing: boolean, dialog: boolean, button: boolean,
- *   cursor: boolean}} where tally keys by cell type; whether the focus is in a number, a dialog is
- *   open, a button has focus, the cross is on the picture
+ *   cursor: boolean, carrying: boolean}} where tally keys by cell type; whether the focus is in a
+ *   number, a dialog is open, a button has focus, the cross is on the picture, it carries a mark
  * @returns {{name: string, code?: string} | null}
  */
-export function meaning(event, { keys, typing, dialog, button, cursor }) {
+export function meaning(event, { keys, typing, dialog, button, cursor, carrying }) {
   if (event.isComposing) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (dialog && key !== "Escape") return null;
@@ -31,7 +31,8 @@ export function meaning(event, { keys, typing, dialog, button, cursor }) {
   const code = keys.get(key) ?? keys.get(digitOf(event));
   if (cursor && !typing && !(button && (key === " " || key === "Tab"))) {
     if (code && !event.shiftKey) return { name: "cursor-mark", code };
-    const name = (event.shiftKey && CURSOR_SHIFT[key]) || CURSOR[key];
+    const name =
+      (carrying && CARRYING[key]) || (event.shiftKey && CURSOR_SHIFT[key]) || CURSOR[key];
     if (name) return { name };
   }
   // A focused button answers to Enter and Space itself only when the reader went there with Tab.
@@ -95,6 +96,13 @@ const CURSOR = {
   Tab: "cursor-next",
   Delete: "cursor-remove",
   Backspace: "cursor-remove",
+  "/": "cursor-carry",
+};
+
+/** While the cross carries a mark, these too. @type {Record<string, string>} */
+const CARRYING = {
+  Enter: "cursor-carry",
+  " ": "cursor-carry",
 };
 
 /** The same with Shift. @type {Record<string, string>} */
@@ -106,9 +114,16 @@ const CURSOR_SHIFT = {
   Tab: "cursor-before",
 };
 
+/** What leaves a carried mark in the air; everything else puts it down first. */
+export const KEEPS_CARRYING = new Set([
+  "cursor-carry", "cursor-left", "cursor-right", "cursor-up", "cursor-down",
+  ...Object.values(CURSOR_SHIFT).filter((name) => name.endsWith("-fine")),
+  "zoom-in", "zoom-out", "fit", "grid", "edges", "heat", "channel", "reset-view", "help",
+]);
+
 /** Keys that may be held down; a tally key that is held would count a cell many times. */
 export const MAY_REPEAT = new Set([
   "zoom-in", "zoom-out", "left", "right", "up", "down", "undo", "redo",
-  ...Object.values(CURSOR).filter((name) => !["cursor-mark", "cursor-remove"].includes(name)),
+  "cursor-left", "cursor-right", "cursor-up", "cursor-down", "cursor-next",
   ...Object.values(CURSOR_SHIFT),
 ]);

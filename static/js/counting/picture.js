@@ -4,8 +4,9 @@
  *
  * @typedef {import("./tally.js").Mark} Mark
  * @typedef {import("./stamps.js").Look} Look
+ * @typedef {{mark: Mark, x: number, y: number}} Moved
  */
-import { Stamps } from "./stamps.js";
+import { Stamps, sizeAt } from "./stamps.js";
 import { sourceOf } from "./tiles.js";
 
 /** How near a tap must be to a mark to mean it, in CSS pixels: finger and mouse. */
@@ -55,13 +56,15 @@ export class Picture {
     this.visible = true;
     this.width = 1;
     this.height = 1;
-    /** @type {{index: number, x: number, y: number} | null} */
+    /** The mark that a pointer drags, and where it is. @type {Moved | null} */
     this.moving = null;
+    /** The mark that keys carry. @type {Moved | null} */
+    this.carried = null;
     this.dragged = false;
     /** @type {(x: number, y: number, hit: number, hint: number, change: boolean) => void} */
     this.onTap = () => {};
-    /** @type {(index: number, x: number, y: number) => void} */
-    this.onMove = () => {};
+    /** Without it marks stay where they are. @type {((i: number, x: number, y: number) => void) | null} */
+    this.onMove = null;
 
     const gestures = ["Mouse", "Touch", "Pen", "Unknown"].map((kind) => [
       `gestureSettings${kind}`,
@@ -95,8 +98,10 @@ export class Picture {
     viewer.addHandler("canvas-press", (event) => {
       this.dragged = false;
       const reach = reachOf(event.originalEvent);
-      const index = this.visible ? this.#nearest(this.marks, event.position, reach) : -1;
-      this.moving = index < 0 ? null : { index, ...this.marks[index] };
+      const movable = this.visible && this.onMove;
+      const index = movable ? this.#nearest(this.marks, event.position, reach) : -1;
+      const mark = this.marks[index];
+      this.moving = mark ? { mark, x: mark.x, y: mark.y } : null;
     });
     viewer.addHandler("canvas-drag", (event) => {
       this.dragged = true;
@@ -108,9 +113,9 @@ export class Picture {
     viewer.addHandler("canvas-drag-end", (event) => {
       if (!this.moving) return;
       event.preventDefaultAction = true;
-      const { index, x, y } = this.moving;
+      const { mark, x, y } = this.moving;
       this.moving = null;
-      this.onMove(index, x, y);
+      this.onMove?.(this.marks.indexOf(mark), x, y);
     });
     viewer.addHandler("canvas-release", () => {
       // A press without a drag is a tap; what was pressed is not moved.
@@ -158,6 +163,16 @@ export class Picture {
     const tileSource = sourceOf(field);
     if (!this.#ready()) this.viewer.open(tileSource);
     else this.viewer.addTiledImage({ tileSource, index: 0, replace: true });
+  }
+
+  /** Show the same part as another picture of this field does. @param {Picture} other */
+  follow(other) {
+    if (!this.#ready() || !other.#ready()) return;
+    const [here, there] = [this.viewer.viewport, other.viewer.viewport];
+    const center = there.getCenter(true);
+    const zoom = there.getZoom(true);
+    if (here.getCenter(false).equals(center) && here.getZoom(false) === zoom) return;
+    here.zoomTo(zoom, undefined, true).panTo(center, true);
   }
 
   /** @param {number} factor */
@@ -283,12 +298,13 @@ export class Picture {
     const size = sizeAt(frame.scale);
     const put = this.#stamper(context, frame, stage);
     for (const mark of this.suggested) put(mark, "suggested", size * 1.15);
-    this.marks.forEach((mark, index) => {
-      const moved = this.moving?.index === index ? { ...mark, ...this.moving } : mark;
-      if (this.faded.has(mark.cell_type)) put(moved, "suggested", size * 0.8);
-      else put(moved, "own", size);
-    });
-    if (!this.moving) this.drawn = { key: this.#key(frame), marks: this.marks };
+    for (const mark of this.marks) {
+      const moved = [this.moving, this.carried].find((each) => each?.mark === mark);
+      const here = moved ? { ...mark, x: moved.x, y: moved.y } : mark;
+      if (this.faded.has(mark.cell_type)) put(here, "suggested", size * 0.8);
+      else put(here, "own", size);
+    }
+    if (!this.moving && !this.carried) this.drawn = { key: this.#key(frame), marks: this.marks };
   }
 
   /** After marks have changed: one that was only added goes on top of what is there. */
@@ -336,11 +352,6 @@ export class Picture {
 /** @param {{pointerType?: string} | undefined} event @returns {number} CSS pixels */
 function reachOf(event) {
   return event?.pointerType === "touch" ? REACH.touch : REACH.mouse;
-}
-
-/** Half the width of a mark, in CSS pixels: it grows with the picture, but less. */
-function sizeAt(/** @type {number} */ scale) {
-  return Math.max(5, Math.min(11, 6.5 * Math.sqrt(scale)));
 }
 
 /**

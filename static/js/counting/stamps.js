@@ -35,6 +35,11 @@ export class Stamps {
   }
 }
 
+/** Half the width of a mark, in CSS pixels: it grows with the picture, but less. */
+export function sizeAt(/** @type {number} */ scale) {
+  return Math.max(5, Math.min(11, 6.5 * Math.sqrt(scale)));
+}
+
 /** @param {Look} look @param {string} kind @param {number} size @param {number} ratio */
 function draw(look, kind, size, ratio) {
   const stamp = document.createElement("canvas");

@@ -157,9 +157,10 @@ export class Tally {
 
   /** @param {number} index @param {number} x @param {number} y */
   move(index, x, y) {
-    const marks = this.now.marks.map((mark, other) =>
-      other === index ? { ...mark, x: round(x), y: round(y) } : mark,
-    );
+    const moved = { ...this.now.marks[index], x: round(x), y: round(y) };
+    const { x: left, y: top } = this.now.marks[index] ?? moved;
+    if (moved.x === left && moved.y === top) return;
+    const marks = this.now.marks.map((mark, other) => (other === index ? moved : mark));
     this.#do({ marks, ways: this.#also("marks") }, "move");
   }
 
