@@ -10,7 +10,6 @@ than one tile, which nobody asks for, are left out.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -21,21 +20,6 @@ OVERLAP = 1
 QUALITY = 90
 # The level that one tile holds whole: 2^9 pixels.
 ONE_TILE = (TILE - 1).bit_length()
-# The level that fills a column of a page, also on a screen of two pixels a CSS pixel.
-OVERVIEW = ONE_TILE + 2
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One tile, and where it lies in pixels of the picture."""
-
-    level: int
-    column: int
-    row: int
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 def last_level(width: int, height: int) -> int:
@@ -46,20 +30,6 @@ def last_level(width: int, height: int) -> int:
 def first_level(width: int, height: int) -> int:
     """Return the smallest level that is made."""
     return min(ONE_TILE, last_level(width, height))
-
-
-def overview(width: int, height: int) -> list[Tile]:
-    """Return the tiles of a level of at most 2,048 pixels a side, to show a picture whole."""
-    level = min(OVERVIEW, last_level(width, height))
-    step = 2 ** (last_level(width, height) - level)
-    size = (-(-width // step), -(-height // step))
-    columns, rows = _grid((width, height), level)
-    tiles = []
-    for row in range(rows):
-        for column in range(columns):
-            left, top, right, bottom = (step * side for side in _box(column, row, size))
-            tiles.append(Tile(level, column, row, left, top, right - left, bottom - top))
-    return tiles
 
 
 def cut(image: Image.Image, folder: Path) -> Generator[float, None, None]:

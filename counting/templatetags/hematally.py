@@ -38,19 +38,6 @@ def shape(position: int, color: str) -> SafeString:
     )
 
 
-@register.simple_tag
-def mark(position: int, color: str, x: float, y: float, width: int) -> SafeString:
-    """Return a cell type's mark at a place of a picture `width` pixels wide, inside its SVG."""
-    size = max(8.0, width / 36)
-    return format_html(
-        '<use href="{}#shape-{}" x="{}" y="{}" width="{}" height="{}" color="{}"></use>',
-        static("icons/icons.svg"),
-        SHAPES[position % len(SHAPES)],
-        *(f"{value:.1f}" for value in (x - size / 2, y - size / 2, size, size)),
-        color,
-    )
-
-
 @register.filter
 def shape_name(position: int) -> str:
     """Return the name of the shape of the cell type at `position`."""

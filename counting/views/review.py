@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from counting import pyramid
 from counting.errors import Refused
-from counting.models import ACTIVE, CountingRule, JobState, Reading, Role, TileJob
+from counting.models import CountingRule, Reading, Role
 from counting.selectors import access, pages
 from counting.selectors import review as differences
 from counting.services import rulings
@@ -36,12 +36,18 @@ class Side:
     title: str
     key: int
     rows: list[dict[str, Any]]
+    # Each as {cell_type, x, y, alone}; `alone`: the other reading lacks it.
     marks: list[dict[str, Any]]
 
     @property
     def alone(self) -> int:
         """How many marks the other reading lacks."""
         return sum(mark["alone"] for mark in self.marks)
+
+    @property
+    def marks_json(self) -> str:
+        """The marks for the script that draws them."""
+        return json.dumps(self.marks, separators=(",", ":"))
 
 
 def _back(field_id: int) -> str:
@@ -63,11 +69,9 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         study,
         "review",
         found=found,
-        **(_tiles(found) if found else {}),
         sides=_sides(found) if found else [],
         place=place + 1,
         waiting=len(waiting),
-        ring=found.field.width / 36 if found else 0,
         following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
         elsewhere=differences.differing(study).count() - len(waiting),
         rule=CountingRule(study.counting_rule).label,
@@ -88,18 +92,8 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     return redirect("review", field.study_id)
 
 
-def _tiles(found: differences.Difference) -> dict[str, Any]:
-    """Return what of a large picture's tiles the page shows, or that they are still being made."""
-    job = TileJob.objects.filter(field=found.field).first()
-    ready = job is not None and job.state == JobState.SUCCEEDED
-    return {
-        "tiles": pyramid.overview(found.field.width, found.field.height) if ready else [],
-        "tiles_awaited": job is not None and job.state in ACTIVE,
-    }
-
-
 def _sides(found: differences.Difference) -> list[Side]:
-    types = {row.cell_type.code: row.cell_type for row in found.types}
+    types = {row.cell_type.code for row in found.types}
     pair = (found.first.marks, found.second.marks)
     reach = found.field.width / NEAR
     alone = {
@@ -120,12 +114,7 @@ def _sides(found: differences.Difference) -> list[Side]:
                 for row in found.types
             ],
             marks=[
-                {
-                    "type": types[mark["cell_type"]],
-                    "x": mark["x"],
-                    "y": mark["y"],
-                    "alone": number in alone[key],
-                }
+                {**mark, "alone": number in alone[key]}
                 for number, mark in enumerate(reading.marks)
                 if mark["cell_type"] in types
             ],

@@ -7,6 +7,7 @@
  * @typedef {(context: CanvasRenderingContext2D, frame: Frame, picture: Size, stage: Size) => void}
  *   Layer
  */
+import { sizeAt } from "./stamps.js";
 
 /** Columns of the grid: its squares are this part of the picture's longer side. */
 const COLUMNS = 8;
@@ -18,6 +19,8 @@ const LEFT_OUT_COLOR = "#c4161c";
 /** The scale bar is as long as fits between these, in pixels of the page. */
 const BAR = { least: 55, most: 140 };
 const MARGIN = 14;
+/** Half the width of a ring, in that of the mark in it. */
+const RING = 1.9;
 
 /** @type {Layer} */
 export function drawGrid(context, frame, picture) {
@@ -59,6 +62,21 @@ export function edgesOf(rule) {
       stroke(context, counts ? COUNTED_COLOR : LEFT_OUT_COLOR, 3.5);
       context.setLineDash([]);
     }
+  };
+}
+
+/** A ring around each of these marks. @param {readonly {x: number, y: number}[]} marks @returns {Layer} */
+export function ringsOf(marks) {
+  return (context, frame) => {
+    context.beginPath();
+    for (const mark of marks) {
+      const [x, y] = [frame.x + mark.x * frame.scale, frame.y + mark.y * frame.scale];
+      const radius = RING * sizeAt(frame.scale);
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+    }
+    stroke(context, "#fff", 4.5);
+    stroke(context, "#1c2225", 2);
   };
 }
 
