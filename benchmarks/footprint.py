@@ -31,26 +31,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fields", type=int, default=20)
     fields = parser.parse_args().fields
-    with tempfile.TemporaryDirectory() as folder:
-        stack = Prepared(Path(folder)).copy()
-        try:
-            stack.manage("setup_lab")
-            stack.start()
-            script = Script.sign_in(stack)
-            slide = script.new_slide("Footprint")
-            began = time.monotonic()
-            for seed in range(fields):
-                script.upload(slide, encoded(render(seed).image, "JPEG"), f"{seed}.jpg")
-            uploaded = time.monotonic() - began
-            wait_until(
-                lambda: script.states(slide) == {"predicted": fields}, 300, "all predictions"
-            )
-            predicted = time.monotonic() - began
-            rows = {
-                name: memory(family(child.process.pid)) for name, child in stack.children.items()
-            }
-        finally:
-            stack.close()
+    with tempfile.TemporaryDirectory() as folder, Prepared(Path(folder)).copy() as stack:
+        stack.start()
+        script = Script.sign_in(stack)
+        slide = script.new_slide("Footprint")
+        began = time.monotonic()
+        for seed in range(fields):
+            script.upload(slide, encoded(render(seed).image, "JPEG"), f"{seed}.jpg")
+        uploaded = time.monotonic() - began
+        wait_until(lambda: script.states(slide) == {"predicted": fields}, 300, "all predictions")
+        predicted = time.monotonic() - began
+        rows = {name: memory(family(child.process.pid)) for name, child in stack.children.items()}
     print(f"{fields} fields uploaded in {uploaded:.1f} s, all predicted after {predicted:.1f} s")
     print(f"{'process':<12}{'RSS MiB':>10}{'PSS MiB':>10}")
     for name, (rss, pss) in rows.items():

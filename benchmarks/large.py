@@ -52,19 +52,14 @@ def memory(pid: int, name: str) -> int:
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        stack = Prepared(Path(folder)).copy()
-        try:
-            stack.manage("setup_lab")
-            stack.start()
-            script = Script.sign_in(stack)
-            slide = script.new_slide("Large")
-            pids = {role: stack.children[role].process.pid for role in ROLES}
-            print("before:", {role: memory(pid, "VmRSS") for role, pid in pids.items()}, "MiB")
-            for turn, (kind, options) in enumerate(FILES.items()):
-                measure(script, slide, pids, encoded(field(turn), kind, **options), kind)
-        finally:
-            stack.close()
+    with tempfile.TemporaryDirectory() as folder, Prepared(Path(folder)).copy() as stack:
+        stack.start()
+        script = Script.sign_in(stack)
+        slide = script.new_slide("Large")
+        pids = {role: stack.children[role].process.pid for role in ROLES}
+        print("before:", {role: memory(pid, "VmRSS") for role, pid in pids.items()}, "MiB")
+        for turn, (kind, options) in enumerate(FILES.items()):
+            measure(script, slide, pids, encoded(field(turn), kind, **options), kind)
 
 
 def measure(script: Script, slide: int, pids: dict[str, int], data: bytes, kind: str) -> None:

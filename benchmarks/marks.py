@@ -19,8 +19,8 @@ from statistics import median
 
 from playwright.sync_api import Page, expect
 
-from benchmarks.chromium import chromium, new_page, picture_on, sign_in
 from ml.synthetic import render
+from tests.browser import WINDOW, chromium, number, place_of, sign_in
 from tests.counting.pictures import encoded
 from tests.scripts import Script
 from tests.stack import Prepared, Stack
@@ -91,13 +91,12 @@ def prepare(stack: Stack, fields: int, marks: int) -> tuple[int, int]:
 
 def time_clicks(page: Page, clicks: int) -> list[float]:
     """Mark cells in the free part of the picture and return the milliseconds of each click."""
-    left, top, scale = picture_on(page, SIZE)
-    count = page.locator("[data-type=RBC] [data-number]")
+    count = number(page, "RBC")
     before = int(count.input_value())
     for n in range(clicks):
         x = FULL * SIZE[0] + 15 + 18 * (n % 7)
         y = 20 + 18 * (n // 7)
-        page.mouse.click(left + x * scale, top + y * scale)
+        page.mouse.click(*place_of(page, x, y, *SIZE))
         page.wait_for_function("n => window.times.length > n", arg=n)
     expect(count).to_have_value(str(before + clicks))
     times: list[float] = page.evaluate("window.times")
@@ -123,24 +122,23 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=60)
     parser.add_argument("--fields", type=int, default=30)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        stack = Prepared(Path(folder)).copy()
-        try:
-            stack.manage("setup_lab")
-            stack.start("web")
-            full, first = prepare(stack, options.fields, options.marks)
-            page = new_page(browser)
-            page.add_init_script(WATCH)
-            sign_in(page, stack)
-            page.goto(f"{stack.url}/fields/{full}/")
-            expect(page.locator("[data-type=RBC] [data-number]")).to_have_value(str(options.marks))
-            page.wait_for_timeout(THINKING)
-            clicks = time_clicks(page, options.clicks)
-            page.goto(f"{stack.url}/fields/{first}/")
-            page.wait_for_timeout(THINKING)
-            enters = time_enters(page, options.fields)
-        finally:
-            stack.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+        Prepared(Path(folder)).copy() as stack,
+    ):
+        stack.start("web")
+        full, first = prepare(stack, options.fields, options.marks)
+        page = browser.new_page(viewport=WINDOW)
+        page.add_init_script(WATCH)
+        sign_in(page, stack)
+        page.goto(f"{stack.url}/fields/{full}/")
+        expect(number(page, "RBC")).to_have_value(str(options.marks))
+        page.wait_for_timeout(THINKING)
+        clicks = time_clicks(page, options.clicks)
+        page.goto(f"{stack.url}/fields/{first}/")
+        page.wait_for_timeout(THINKING)
+        enters = time_enters(page, options.fields)
     passed = True
     for name, times, limit in (
         (f"click to painted mark, {options.marks} marks", clicks, CLICK_LIMIT),

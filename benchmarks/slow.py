@@ -17,8 +17,8 @@ from statistics import median
 
 from playwright.sync_api import Browser
 
-from benchmarks.chromium import chromium, new_page, sign_in
 from ml.synthetic import render
+from tests.browser import WINDOW, chromium, sign_in
 from tests.counting.pictures import encoded
 from tests.scripts import Script
 from tests.stack import Prepared, Stack
@@ -43,7 +43,7 @@ def open_once(
     browser: Browser, stack: Stack, field: int, kilobits: float, delay: float
 ) -> tuple[float, float, int]:
     """Return the seconds until keys count and until the picture is whole, and the bytes read."""
-    page = new_page(browser)
+    page = browser.new_page(viewport=WINDOW)
     try:
         sign_in(page, stack)
         network = page.context.new_cdp_session(page)
@@ -81,20 +81,19 @@ def main() -> int:
     parser.add_argument("--delay", type=float, default=100, help="milliseconds for each answer")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        stack = Prepared(Path(folder)).copy()
-        try:
-            stack.manage("setup_lab")
-            stack.start("web")
-            script = Script.sign_in(stack)
-            picture = encoded(render(1, width=SIZE[0], height=SIZE[1]).image, "JPEG")
-            field = script.upload(script.new_slide("Slow"), picture, "slow.jpg")
-            found = [
-                open_once(browser, stack, field, options.kilobits, options.delay)
-                for _ in range(options.runs)
-            ]
-        finally:
-            stack.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+        Prepared(Path(folder)).copy() as stack,
+    ):
+        stack.start("web")
+        script = Script.sign_in(stack)
+        picture = encoded(render(1, width=SIZE[0], height=SIZE[1]).image, "JPEG")
+        field = script.upload(script.new_slide("Slow"), picture, "slow.jpg")
+        found = [
+            open_once(browser, stack, field, options.kilobits, options.delay)
+            for _ in range(options.runs)
+        ]
     print(f"{options.kilobits:g} kbit/s, {options.delay:g} ms, median of {options.runs}:")
     for name, times in (
         ("keys count", [each[0] for each in found]),

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,13 +19,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from pictures import FLAGS, PICTURES, ROOT, TO_TRAIN, Walk, program, wait
+from pictures import PICTURES, ROOT, TO_TRAIN, Walk, program
 
 from ml.synthetic import SyntheticField, render_slide
+from tests.browser import WINDOW, chromium
+from tests.waiting import wait_until
 
 PAGES = PICTURES / "pages"
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -180,7 +181,7 @@ def train(way: Walk, study: int) -> dict[str, str]:
     def over() -> bool:
         return way.api(f"training-runs/{run}/")["state"] not in {"waiting", "running"}
 
-    wait(over, TO_TRAIN, "the training run")
+    wait_until(over, TO_TRAIN, "the training run")
     return {"models": f"/studies/{study}/models/", "training-run": f"/training-runs/{run}/"}
 
 
@@ -236,17 +237,15 @@ def write_page() -> None:
 def main() -> None:
     """Take the pages named on the command line, or all."""
     wanted = set(sys.argv[1:]) or set(TITLES)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if wanted - set(TITLES) or chromium is None:
-        raise SystemExit(f"Names: {', '.join(TITLES)}. Needs Chromium: apt-get install chromium")
+    if wanted - set(TITLES):
+        raise SystemExit(f"Names: {', '.join(TITLES)}.")
     password = secrets.token_urlsafe(12)
     with (
         tempfile.TemporaryDirectory() as folder,
         program(Path(folder), password) as address,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+        page = browser.new_page(viewport=WINDOW)
         way = Walk(page, address)
         way.sign_in("admin", password)
         study, slides = furnish(way, Path(folder), password)
@@ -261,7 +260,6 @@ def main() -> None:
         for name in TITLES:
             if name in wanted:
                 shoot(browser, address, states.get(name, admin), name, paths[name])
-        browser.close()
     write_page()
 
 

@@ -11,28 +11,26 @@ import contextlib
 import io
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageColor
-from playwright.sync_api import FilePayload, Page, sync_playwright
+from playwright.sync_api import FilePayload, Page
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from ml.synthetic import SyntheticField, render_slide  # noqa: E402
+from tests.browser import WINDOW, chromium  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
-SIZE = {"width": 1280, "height": 800}
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 # Bytes of a picture; fewer colors are tried until it fits.
 LARGEST = 240_000
 COLORS = (256, 160, 112, 80, 56)
@@ -72,7 +70,7 @@ def program(folder: Path, password: str) -> Iterator[str]:
     environment = {**os.environ, "DATA_DIR": str(folder), "ADMIN_PASSWORD": password}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
-        wait(lambda: answers(address), TO_START, "the program to start")
+        wait_until(lambda: answers(address), TO_START, "the program to start")
         yield address
     finally:
         process.terminate()
@@ -84,15 +82,6 @@ def answers(address: str) -> bool:
     with contextlib.suppress(OSError):
         return bool(urllib.request.urlopen(f"{address}/accounts/login/", timeout=5).status == 200)  # noqa: S310
     return False
-
-
-def wait(done: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until `done()` is true."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise SystemExit(f"Waited {seconds:.0f} s for {what}.")
-        time.sleep(0.5)
 
 
 class Walk:
@@ -143,7 +132,7 @@ class Walk:
         def done() -> bool:
             return [row["state"] for row in self.fields(slide)].count("predicted") == number
 
-        wait(done, TO_PREDICT, "predictions")
+        wait_until(done, TO_PREDICT, "predictions")
 
     def count(self, slide: int, fields: list[SyntheticField]) -> None:
         """Submit the true counts of the first fields."""
@@ -238,7 +227,7 @@ def models(way: Walk, study: int) -> None:
         state: str = way.api(f"training-runs/{run}/")["state"]
         return state not in {"waiting", "running"}
 
-    wait(over, TO_TRAIN, "the training run")
+    wait_until(over, TO_TRAIN, "the training run")
     print(way.api(f"training-runs/{run}/")["verdict"])
     way.page.goto(f"{way.address}/studies/{study}/models/")
     way.shoot("models")
@@ -247,20 +236,15 @@ def models(way: Walk, study: int) -> None:
 def main() -> None:
     """Take the pictures named on the command line, or all."""
     wanted = set(sys.argv[1:]) or set(NAMES)
-    unknown = wanted - set(NAMES)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if unknown or chromium is None:
-        raise SystemExit(f"Names: {', '.join(NAMES)}. Needs Chromium: apt-get install chromium")
+    if wanted - set(NAMES):
+        raise SystemExit(f"Names: {', '.join(NAMES)}.")
     password = secrets.token_urlsafe(12)
     with (
         tempfile.TemporaryDirectory() as folder,
         program(Path(folder), password) as address,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
-        walk(page, address, password, wanted)
-        browser.close()
+        walk(browser.new_page(viewport=WINDOW), address, password, wanted)
 
 
 if __name__ == "__main__":

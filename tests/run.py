@@ -47,26 +47,28 @@ class Outcome:
     names: list[str] = field(default_factory=list)
 
 
-def pytest(*arguments: str) -> tuple[str, ...]:
-    """Return the command for a pytest leg."""
-    return (PYTHON, "-m", "pytest", "-q", "--durations=5", *arguments)
+def pytest(marks: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command for a pytest leg: the tests of these marks, two at a time."""
+    two = ("-n", "2", "--dist", "worksteal")
+    return (PYTHON, "-m", "pytest", "-q", "--durations=5", *two, "-m", marks, *arguments)
 
 
-TWO = ("-n", "2", "--dist", "worksteal")
+# The regressor knows no database, no process and no page: its tests run in one leg, and the others
+# need not wait until they are imported.
+BUT_ML = ("--ignore", "tests/ml")
 LEGS = (
     Leg("style", (str(BIN / "ruff"), "check", ".")),
     Leg("format", (str(BIN / "ruff"), "format", "--check", ".")),
     Leg("types", (str(BIN / "mypy"),)),
-    Leg("tests on SQLite", pytest(*TWO, "-m", "not stack and not e2e"), "sqlite"),
+    Leg("tests on SQLite", pytest("not stack"), "sqlite"),
+    Leg("tests on PostgreSQL and Redis", pytest("not stack and not once", *BUT_ML), "postgres"),
+    Leg("processes on SQLite", pytest("stack and not e2e", *BUT_ML), "sqlite"),
     Leg(
-        # The regressor knows no database: its tests need not run twice.
-        "tests on PostgreSQL and Redis",
-        pytest(*TWO, "-m", "not stack and not e2e", "--ignore", "tests/ml"),
+        "processes on PostgreSQL and Redis",
+        pytest("stack and not e2e and not once", *BUT_ML),
         "postgres",
     ),
-    Leg("processes on SQLite", pytest("-m", "stack and not e2e"), "sqlite"),
-    Leg("processes on PostgreSQL and Redis", pytest("-m", "stack and not e2e"), "postgres"),
-    Leg("browser", pytest("-m", "e2e"), "sqlite"),
+    Leg("browser", pytest("e2e", *BUT_ML), "sqlite"),
 )
 
 

@@ -11,6 +11,14 @@ from typing import Any
 
 from tests.stack import Stack
 
+# Makes accounts and prints their tokens.
+MAKE_ACCOUNTS = """
+import json
+from django.contrib.auth.models import User
+from counting.services.tokens import create_token
+print(json.dumps([create_token(user=User.objects.create_user(name)) for name in {names}]))
+"""
+
 
 @dataclass
 class Script:
@@ -22,10 +30,22 @@ class Script:
 
     @classmethod
     def sign_in(cls, stack: Stack) -> Script:
-        """Take a token from `manage.py create_token` and make a study."""
-        script = cls(stack, stack.manage("create_token", "admin").strip())
+        """Take the administrator's token and make a study."""
+        script = cls(stack, stack.token)
         script.study = script.post("/api/v1/studies/", {"name": "Script"})["id"]
         return script
+
+    def colleagues(self, *names: str) -> list[Script]:
+        """Make accounts, take them into the study as readers, and return their scripts."""
+        made = self.stack.manage("shell", "-c", MAKE_ACCOUNTS.format(names=names))
+        self.enroll(*names)
+        tokens = json.loads(made.splitlines()[-1])
+        return [Script(self.stack, token, self.study) for token in tokens]
+
+    def enroll(self, *names: str) -> None:
+        """Take accounts into the study as readers."""
+        for name in names:
+            self.post(f"/api/v1/studies/{self.study}/members/", {"username": name})
 
     def get(self, address: str) -> dict[str, Any]:
         """Return the JSON at an address."""

@@ -2,19 +2,22 @@
 
     @pytest.mark.stack
     def test_something(stack_factory):
-        stack = stack_factory()                  # data folder and database, nothing runs yet
+        stack = stack_factory()                  # set up, nothing runs yet
         stack.start("web", "inference")          # returns when both are ready
         stack.kill("inference")                  # SIGKILL, as the kernel does when memory is out
         stack.start("inference")
-        ... stack.url, stack.manage("create_token", "admin"), stack.log("inference") ...
+        ... stack.url, stack.token, stack.manage("check"), stack.log("inference") ...
 
 With DATABASE=postgres it runs under the production settings on the servers of tests/servers.py,
-otherwise under the embedded settings, as `make run` does. Everything a stack started ends with the
+otherwise under the embedded settings, as `make run` does. A stack begins as a copy of an
+installation with its first administrator and the demo study. Everything it started ends with the
 test, also when the test fails; the kernel ends it when pytest itself is killed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -23,11 +26,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from labsite.processes import Child, Role, die_with_parent, roles
-from tests.servers import free_port
+from tests.servers import STARTED, free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,15 +48,25 @@ def on_postgres() -> bool:
 
 
 class Stack:
-    """One installation: its data folder, database, broker, and the processes that run."""
+    """One installation: its data folder, database, broker, and the processes that run.
 
-    def __init__(self, data_dir: Path, static_root: Path, database: str) -> None:
+    `token` is its administrator's, for scripts.
+    """
+
+    def __init__(self, data_dir: Path, static_root: Path, database: str, token: str = "") -> None:
         self.data_dir = data_dir
+        self.token = token
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = installation(data_dir, static_root, database)
         self.roles = {role.name: role for role in roles("127.0.0.1", self.port)}
         self.children: dict[str, Child] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def manage(self, *arguments: str) -> str:
         """Run a management command in a process of its own and return what it prints."""
@@ -181,55 +195,56 @@ def create_database(name: str, template: str) -> None:
 
 
 class Prepared:
-    """A migrated, empty installation, made once per run; stacks start as copies of it."""
+    """An installation with its first administrator and the demo study; stacks are copies of it.
+
+    It is made by the first process of a test run that asks for it, in a folder that all share.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.static_root = folder / "static"
-        self.database = f"prepared_{secrets.token_hex(4)}"
-        if on_postgres():
-            create_database(self.database, "template1")
-        template = Stack(folder / "data", self.static_root, self.database)
+        self.database = "prepared"
+        folder.mkdir(exist_ok=True)
+        token = folder / "token"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not token.exists():
+                token.write_text(self._make())
+        self.token = token.read_text()
+
+    def _make(self) -> str:
+        """Make the installation and return a token of its administrator."""
+        template = self._new("data", self.database, "template1")
         template.manage("migrate", "--verbosity", "0")
         template.manage("collectstatic", "--no-input", "--verbosity", "0")
+        template.manage("setup_lab")
+        return template.manage("create_token", "admin").strip()
+
+    def _new(self, name: str, database: str, template: str, token: str = "") -> Stack:
+        if on_postgres():
+            create_database(database, template)
+        return Stack(self.folder / name, self.static_root, database, token)
 
     def copy(self) -> Stack:
         """Return a new installation like this one."""
         name = f"stack_{secrets.token_hex(4)}"
-        data_dir = self.folder / name
-        shutil.copytree(self.folder / "data", data_dir)
-        if on_postgres():
-            create_database(name, self.database)
-        return Stack(data_dir, self.static_root, name)
+        shutil.copytree(self.folder / "data", self.folder / name)
+        return self._new(name, name, self.database, self.token)
+
+    def empty(self) -> Stack:
+        """Return an installation that was never started: no tables, no files."""
+        name = f"stack_{secrets.token_hex(4)}"
+        return self._new(name, name, "template1")
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Make the template of all stacks."""
-    return Prepared(tmp_path_factory.mktemp("stack"))
+def prepared() -> Prepared:
+    """The installation that all stacks are copies of."""
+    return Prepared(Path(os.environ[STARTED]) / "stacks")
 
 
 @pytest.fixture
 def stack_factory(prepared: Prepared) -> Iterator[Callable[[], Stack]]:
     """Return a function that makes stacks; all of them end with the test."""
-    made: list[Stack] = []
-
-    def make() -> Stack:
-        made.append(prepared.copy())
-        return made[-1]
-
-    yield make
-    for stack in made:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def module_stack(prepared: Prepared) -> Iterator[Stack]:
-    """One stack with all roles running, the first administrator and the demo study, per module."""
-    stack = prepared.copy()
-    try:
-        stack.manage("setup_lab")
-        stack.start()
-        yield stack
-    finally:
-        stack.close()
+    with contextlib.ExitStack() as made:
+        yield lambda: made.enter_context(prepared.copy())

@@ -22,7 +22,6 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from benchmarks.chromium import chromium, new_page, sign_in
 from benchmarks.correcting import label_studio
 from benchmarks.correcting.fields import (
     TYPES,
@@ -36,6 +35,7 @@ from benchmarks.correcting.fields import (
 from benchmarks.correcting.hematally import HemaTally, Study
 from benchmarks.correcting.reader import Effort, read_all
 from benchmarks.correcting.report import table, verdicts
+from tests.browser import WINDOW, chromium, sign_in
 from tests.stack import Prepared, Stack
 
 WAYS = {"HemaTally, each cell a mark": True, "HemaTally, counts alone": False}
@@ -87,10 +87,8 @@ def here(
     browser: Browser, folder: Path, fields: Sequence[RealField]
 ) -> tuple[dict[str, Sequence[Effort]], list[Task]]:
     """Read the fields in each of our ways; return what each took, and what was to do."""
-    stack = Prepared(folder).copy()
     ours: dict[str, Sequence[Effort]] = {}
-    try:
-        stack.manage("setup_lab")
+    with Prepared(folder).copy() as stack:
         stack.start("web", "inference")
         studies = {way: Study(stack, fields) for way in WAYS}
         tasks = [_task(field, studies[next(iter(WAYS))], n) for n, field in enumerate(fields)]
@@ -98,8 +96,6 @@ def here(
         stack.stop("inference")
         for way, marks in WAYS.items():
             ours[way] = _read(browser, stack, studies[way], tasks, way, marks=marks)
-    finally:
-        stack.close()
     return ours, tasks
 
 
@@ -111,7 +107,7 @@ def _task(field: RealField, study: Study, number: int) -> Task:
 def _read(
     browser: Browser, stack: Stack, study: Study, tasks: Sequence[Task], way: str, *, marks: bool
 ) -> list[Effort]:
-    page = new_page(browser)
+    page = browser.new_page(viewport=WINDOW)
     sign_in(page, stack)
     efforts = read_all(HemaTally(page, stack, study, marks=marks), tasks, _progress(way, tasks))
     page.close()
@@ -138,7 +134,7 @@ def there(
     try:
         server.wait()
         project = label_studio.Project(server, fields, suggested)
-        page = new_page(browser)
+        page = browser.new_page(viewport=WINDOW)
         tool = label_studio.LabelStudio(page, project, suggested)
         efforts = read_all(tool, tasks, _progress("Label Studio", tasks))
         page.close()

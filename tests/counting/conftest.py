@@ -142,7 +142,7 @@ def predict_all() -> Callable[[], int]:
 
 
 @pytest.fixture
-def ids(field: Field, people: People) -> dict[str, int]:
+def ids(field: Field, people: People) -> dict[str, Any]:
     """One of everything, in Alice's study: the parameters of addresses and their values."""
     study = field.study
     count(field, people.bob, RBC=3)
@@ -179,4 +179,6 @@ def ids(field: Field, people: People) -> dict[str, int]:
         "run_id": run.pk,
         "import_id": job.pk,
         "member_id": Membership.objects.get(study=study, user=people.rita).pk,
+        "token": "no-such-token",
+        "name": "difference",
     }

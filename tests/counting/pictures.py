@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -26,8 +27,9 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+@functools.cache
 def smear_file(seed: int, kind: str = "PNG") -> bytes:
-    """Return a small field as a file."""
+    """Return a small field as a file. Most tests upload the same few, so each is made once."""
     return encoded(smear(seed).image, kind)
 
 

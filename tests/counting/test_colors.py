@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from counting.services.studies import FIRST_CELL_TYPES
 from counting.templatetags.hematally import SHAPES
 
+pytestmark = pytest.mark.once
+
 # Machado, Oliveira and Fernandes 2009, "A physiologically-based model for simulation of color
 # vision deficiency", table 1, severity 1.0; on linear RGB.
 VISIONS = {

@@ -8,6 +8,8 @@ from django.utils import translation
 from counting.numbers import fixed, short, significant, span
 from counting.statistics.intervals import Interval
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("value", "wanted"),

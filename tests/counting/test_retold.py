@@ -14,6 +14,8 @@ from counting.retold import SENTENCES, retold
 from ml import gate
 from tests.language import LANGUAGE, Detector
 
+pytestmark = pytest.mark.once
+
 # Where sentences for people are said in `ml`: the functions and names that take one.
 SAID = {
     "ml/pictures.py": ("BadPicture",),

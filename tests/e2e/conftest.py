@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser import WINDOW, chromium
 from tests.scripts import Script
 from tests.stack import Prepared, Stack
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # Milliseconds. Generous: two cores are shared with four processes of the program.
 PATIENCE = 30_000
 
@@ -29,25 +20,16 @@ PATIENCE = 30_000
 def browser() -> Iterator[Browser]:
     # Playwright's own event loop makes Django believe that it is called from async code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.fail("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield launched
-        launched.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def web(prepared: Prepared) -> Iterator[Stack]:
     """The web server alone: a field can be counted without its prediction."""
-    stack = prepared.copy()
-    try:
-        stack.manage("setup_lab")
+    with prepared.copy() as stack:
         stack.start("web")
         yield stack
-    finally:
-        stack.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +48,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     troubles: list[str] = []
 
     def make(**options: object) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)  # type: ignore[arg-type]
+        context = browser.new_context(viewport=WINDOW, **options)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from counting.urls import urlpatterns
+from tests.browser import sign_in
+from tests.counting.doors import address_of
 from tests.counting.views.test_permissions import TABLE
 from tests.e2e.conftest import PATIENCE
-from tests.e2e.test_path import sign_in
 from tests.scripts import Script
-from tests.stack import ROOT, Prepared, Stack
+from tests.stack import ROOT, Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
@@ -47,38 +47,22 @@ PAGES = sorted(
 
 
 @pytest.fixture(scope="module")
-def stack(prepared: Prepared) -> Iterator[Stack]:
-    made = prepared.copy()
-    try:
-        made.manage("setup_lab")
-        made.start("web")
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def ids(stack: Stack) -> dict[str, Any]:
+def ids(web: Stack) -> dict[str, Any]:
     """A study in use: the parameters of addresses and their values."""
-    printed = stack.manage("shell", "-c", "from tests.e2e.content import fill; fill()")
+    printed = web.manage("shell", "-c", "from tests.e2e.content import fill; fill()")
     found: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     return found
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, stack: Stack, ids: dict[str, Any]) -> Iterator[Page]:
+def page(browser: Browser, web: Stack, ids: dict[str, Any]) -> Iterator[Page]:
     """One page of a signed-in administrator for all tests here."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE)
     made = context.new_page()
-    sign_in(made, stack)
+    sign_in(made, web)
     yield made
     context.close()
-
-
-def address_of(name: str, ids: dict[str, Any]) -> str:
-    route = next(route for route in urlpatterns if route.name == name)
-    return "/" + re.sub(r"<\w+:(\w+)>", lambda found: str(ids[found[1]]), str(route.pattern))
 
 
 def violations(page: Page, rules: dict[str, Any]) -> list[str]:
@@ -125,8 +109,8 @@ def look_at(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_for_everyone(name: str, page: Page, stack: Stack, ids: dict[str, Any]) -> None:
-    answer = page.goto(stack.url + address_of(name, ids))
+def test_a_page_is_for_everyone(name: str, page: Page, web: Stack, ids: dict[str, Any]) -> None:
+    answer = page.goto(web.url + address_of(name, ids))
     assert answer is not None
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/html")
@@ -137,31 +121,31 @@ def test_a_page_is_for_everyone(name: str, page: Page, stack: Stack, ids: dict[s
 
 
 def test_pages_before_signing_in_and_for_what_is_not_there_are_for_everyone(
-    new_page: Callable[..., Page], stack: Stack, ids: dict[str, Any]
+    new_page: Callable[..., Page], web: Stack, ids: dict[str, Any]
 ) -> None:
     page = new_page()
     wrong = []
     for address in ("/accounts/login/", f"/invitations/{ids['token']}/", "/no-such-page/"):
-        page.goto(stack.url + address)
+        page.goto(web.url + address)
         wrong += [f"{address} {each}" for each in look_at(page)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("key", ["?", "!", "v"])
 def test_what_a_key_opens_is_for_everyone(
-    key: str, page: Page, stack: Stack, ids: dict[str, Any]
+    key: str, page: Page, web: Stack, ids: dict[str, Any]
 ) -> None:
-    page.goto(stack.url + address_of("field", ids))
+    page.goto(web.url + address_of("field", ids))
     expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
     page.keyboard.press(key)
     expect(page.locator("dialog[open], #view-panel:not([hidden])")).to_be_visible()
     assert look_at(page) == []
 
 
-def test_a_conflict_is_told_to_everyone(page: Page, stack: Stack, ids: dict[str, Any]) -> None:
-    page.goto(stack.url + address_of("field", ids))
+def test_a_conflict_is_told_to_everyone(page: Page, web: Stack, ids: dict[str, Any]) -> None:
+    page.goto(web.url + address_of("field", ids))
     expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
-    script = Script(stack, stack.manage("create_token", "admin").strip())
+    script = Script(web, web.token)
     draft = {"counts": {"RBC": 9}, "submit": False}
     script.post(f"/api/v1/fields/{ids['field_id']}/readings/", draft)
     page.keyboard.press("r")

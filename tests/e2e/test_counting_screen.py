@@ -26,18 +26,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 @pytest.fixture(scope="module")
 def web(prepared: Prepared) -> Iterator[Stack]:
-    stack = prepared.copy()
-    try:
-        stack.manage("setup_lab")
+    with prepared.copy() as stack:
         stack.start("web", "inference")
         yield stack
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def script(web: Stack) -> Script:
-    return Script.sign_in(web)
 
 
 @pytest.fixture

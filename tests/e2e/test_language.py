@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.browser import sign_in
 from tests.counting.pictures import smear_file
-from tests.e2e.test_path import sign_in
 from tests.language import Detector, Words
 from tests.scripts import Script
 from tests.stack import Stack

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser import sign_in
 from tests.counting.pictures import smear_file
-from tests.e2e.test_path import sign_in
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -175,6 +175,78 @@ def test_a_server_killed_while_counting_gets_everything_when_it_is_back(
     is_saved(page)
     expect(page.locator("[data-notice=trouble]")).to_be_hidden()
     assert draft_of(script, field) == 6
+
+
+def test_counts_left_by_another_tab_are_sent_as_they_were_left(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    open_field(page, web, field)
+    page.route("**/readings/", lambda route: route.abort())
+    press(page, "r", 4)
+    expect(page.locator("[data-saved]")).to_have_text("Not saved on the server yet")
+
+    # As after signing in again in a tab of its own: the first tab still tries.
+    tab = another_tab(page)
+    sent: list[int] = []
+    tab.route(
+        "**/readings/",
+        lambda route: (
+            sent.append(route.request.post_data_json["counts"]["RBC"]),
+            route.continue_(),
+        ),
+    )
+    tab.goto(f"{web.url}/fields/{field}/")
+    expect(red(tab)).to_have_value("4")
+    press(tab, "r", 1)
+    is_saved(tab)
+    assert sent == [4, 5]
+
+    # So the first tab is told, and what was counted in the other one stays.
+    page.unroute_all()
+    expect(page.locator("[data-notice=conflict]")).to_be_visible()
+    assert draft_of(script, field) == 5
+
+
+def test_a_browser_that_keeps_nothing_asks_before_it_leaves(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    page.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); };"
+    )
+    open_field(page, web, field)
+    page.route("**/readings/", lambda route: route.abort())
+    press(page, "r", 3)
+    expect(page.locator("[data-notice=trouble]")).to_contain_text("leave this page open")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    wait_until(lambda: page.evaluate("1") and asked, 10, "the browser to ask")
+    assert asked == ["beforeunload"]
+
+    page.unroute_all()
+    is_saved(page)
+    expect(page.locator("[data-notice=trouble]")).to_be_hidden()
+    assert draft_of(script, field) == 3
+    # Nothing is at stake any more.
+    page.goto(web.url)
+    assert len(asked) == 1
+
+
+def test_a_line_that_dies_in_silence_is_told_and_tried_again(
+    page: Page, web: Stack, field: int, script: Script
+) -> None:
+    page.clock.install()
+    open_field(page, web, field)
+    held: list[Route] = []
+    page.route("**/readings/", lambda route: held.append(route))
+    press(page, "r", 2)
+    wait_until(lambda: page.evaluate("1") and held, 10, "the counts to be sent")
+    page.clock.fast_forward(30_000)
+    expect(page.locator("[data-notice=trouble]")).to_contain_text("The server does not answer")
+    assert draft_of(script, field) is None
+    page.unroute_all()
+    is_saved(page)
+    assert draft_of(script, field) == 2
 
 
 @pytest.fixture

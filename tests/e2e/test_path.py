@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ml.synthetic import SyntheticField
+from tests.browser import number, place_of, sign_in
 from tests.counting.pictures import REFUSED, encoded, smear
 from tests.stack import PASSWORD, Stack
 
@@ -21,14 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 # Milliseconds: a training run on two cores that the browser shares.
 TRAINING = 600_000
 LEARN, JUDGE = 6, 5
-
-
-def sign_in(page: Page, stack: Stack, username: str = "admin", password: str = PASSWORD) -> None:
-    page.goto(f"{stack.url}/accounts/login/")
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{stack.url}/")
 
 
 def write(folder: Path, fields: dict[str, SyntheticField]) -> list[Path]:
@@ -63,7 +56,6 @@ def test_the_whole_path(
     tmp_path: Path,
 ) -> None:
     stack = stack_factory()
-    stack.manage("setup_lab")
     stack.start()
     page = new_page()
     sign_in(page, stack)
@@ -109,11 +101,10 @@ def test_the_whole_path(
     reader.goto(learn)
     reader.get_by_role("link", name="Start counting").click()
     truths = {**fields, **held}
-    for number in range(LEARN + JUDGE):
-        name = list(truths)[number]
+    for turn, name in enumerate(truths):
         expect(reader.locator("[data-field-name]")).to_have_text(name)
         expect(reader.locator("[data-suggested]").first).to_have_text(re.compile(r"\d"))
-        count_field(reader, truths[name], by_keys=number == 0, by_clicks=number == 1)
+        count_field(reader, truths[name], by_keys=turn == 0, by_clicks=turn == 1)
         reader.keyboard.press("Enter")
     expect(reader).not_to_have_url(re.compile("/fields/"))
     reader.goto(judge)
@@ -169,15 +160,15 @@ def count_field(page: Page, truth: SyntheticField, *, by_keys: bool, by_clicks: 
         for code in ("WBC", "PLT"):
             type_number(page, code, truth.counts[code])
     else:
-        for code, number in truth.counts.items():
-            type_number(page, code, number)
-    for code, number in truth.counts.items():
-        expect(page.locator(f"[data-type={code}] [data-number]")).to_have_value(str(number))
+        for code, count in truth.counts.items():
+            type_number(page, code, count)
+    for code, count in truth.counts.items():
+        expect(number(page, code)).to_have_value(str(count))
 
 
-def type_number(page: Page, code: str, number: int) -> None:
-    box = page.locator(f"[data-type={code}] [data-number]")
-    box.fill(str(number))
+def type_number(page: Page, code: str, count: int) -> None:
+    box = number(page, code)
+    box.fill(str(count))
     box.press("Tab")
     page.locator("h1").first.evaluate("() => document.activeElement.blur()")
 
@@ -186,15 +177,7 @@ def click_cells(page: Page, truth: SyntheticField, code: str) -> None:
     """Click each cell of a type where it lies in the picture on the screen."""
     page.locator(f"[data-type={code}] [data-activate]").click()
     page.locator("#viewer canvas").first.wait_for()
-    frame = page.locator("#viewer").bounding_box()
-    assert frame is not None
-    scale = min(frame["width"] / truth.image.width, frame["height"] / truth.image.height)
-    left = frame["x"] + (frame["width"] - truth.image.width * scale) / 2
-    top = frame["y"] + (frame["height"] - truth.image.height * scale) / 2
-    box = page.locator(f"[data-type={code}] [data-number]")
-    for number, (kind, x, y) in enumerate(
-        (mark for mark in truth.marks if mark[0] == code), start=1
-    ):
-        page.mouse.click(left + x * scale, top + y * scale)
-        expect(box).to_have_value(str(number))
-        assert kind == code
+    there = (mark for mark in truth.marks if mark[0] == code)
+    for count, (_, x, y) in enumerate(there, start=1):
+        page.mouse.click(*place_of(page, x, y, *truth.image.size))
+        expect(number(page, code)).to_have_value(str(count))

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import sign_in
 from tests.counting.pictures import smear_file
-from tests.e2e.test_path import sign_in
 from tests.scripts import Script
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
-
-# Makes two readers of a study and prints their tokens.
-MAKE_READERS = """
-import json
-from django.contrib.auth.models import User
-from counting.models import Membership
-from counting.services.tokens import create_token
-users = [User.objects.create_user(name) for name in ("bob", "rita")]
-for user in users:
-    Membership.objects.create(study_id={study}, user=user, role="reader")
-print(json.dumps([create_token(user=user) for user in users]))
-"""
 
 
 def test_one_key_rules_and_another_counts_again(
@@ -35,13 +22,10 @@ def test_one_key_rules_and_another_counts_again(
     body = {"name": "Two readers", "readers_per_field": 2}
     script.study = script.post("/api/v1/studies/", body)["id"]
     slide = script.new_slide("S1")
-    tokens = json.loads(
-        web.manage("shell", "-c", MAKE_READERS.format(study=script.study)).splitlines()[-1]
-    )
     fields = [script.upload(slide, smear_file(seed), f"{seed}.png") for seed in range(3)]
-    for token, red in zip(tokens, (8, 20), strict=True):
+    for reader, red in zip(script.colleagues("bob", "rita"), (8, 20), strict=True):
         for field in fields:
-            Script(web, token).post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": red}})
+            reader.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": red}})
 
     def reference(field: int) -> dict[str, int] | None:
         counts: dict[str, int] | None = script.get(f"/api/v1/fields/{field}/")["reference"]

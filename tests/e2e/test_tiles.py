@@ -8,9 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
+from tests.browser import number, place_of, sign_in
 from tests.counting.pictures import encoded
-from tests.e2e.test_counting_screen import number, place_of
-from tests.e2e.test_path import sign_in
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -30,8 +29,10 @@ def field_file() -> bytes:
 
 COLOR = """([x, y]) => {
   const canvas = document.querySelector("#viewer .openseadragon-canvas canvas");
-  const ratio = canvas.width / canvas.clientWidth;
-  return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data].slice(0, 3);
+  const { left, top, width } = canvas.getBoundingClientRect();
+  const ratio = canvas.width / width;
+  const place = [(x - left) * ratio, (y - top) * ratio];
+  return [...canvas.getContext("2d").getImageData(...place, 1, 1).data].slice(0, 3);
 }"""
 
 
@@ -75,9 +76,7 @@ def test_a_large_field_is_counted_from_its_tiles(
     beside = place_of(page, CELL[0] + 2 * RADIUS, CELL[1], WIDTH, HEIGHT)
     assert page.evaluate(COLOR, beside)[1] > 150
 
-    frame = page.locator("#viewer").bounding_box()
-    assert frame is not None
-    page.mouse.click(frame["x"] + at[0], frame["y"] + at[1])
+    page.mouse.click(*at)
     expect(number(page, "RBC")).to_have_value("1")
     expect(page.locator("[data-saved]")).to_have_text("Draft saved")
     (mark,) = script.get(f"/api/v1/fields/{field}/")["my_reading"]["marks"]
@@ -86,7 +85,7 @@ def test_a_large_field_is_counted_from_its_tiles(
 
     # Closer: the level at full size is asked for.
     last = script.get(f"/api/v1/fields/{field}/")["tiles"]["last_level"]
-    page.mouse.move(frame["x"] + at[0], frame["y"] + at[1])
+    page.mouse.move(*at)
     with page.expect_response(lambda answer: f"/tiles/{last}/" in answer.url):
         for _ in range(12):
             page.mouse.wheel(0, -240)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from ml.synthetic import SyntheticField
+from tests.browser import number, place_of, sign_in
 from tests.counting.pictures import encoded, smear
-from tests.e2e.test_counting_screen import place_of
-from tests.e2e.test_path import sign_in
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -75,21 +74,14 @@ class Fingers:
         self._send("touchEnd", [])
 
 
-def number(page: Page, code: str) -> Locator:
-    return page.locator(f"[data-type={code}] [data-number]")
-
-
 def test_cells_are_marked_moved_changed_and_taken_away_by_touch(
     page: Page, truth: SyntheticField
 ) -> None:
-    frame = page.locator("#viewer").bounding_box()
-    assert frame is not None
 
     def at(x: float, y: float) -> Point:
         """A place in parts of the picture, on the screen."""
-        size = (truth.image.width, truth.image.height)
-        left, top = place_of(page, x * size[0], y * size[1], *size)
-        return frame["x"] + left, frame["y"] + top
+        wide, high = truth.image.size
+        return place_of(page, x * wide, y * high, wide, high)
 
     fingers = Fingers(page)
     page.touchscreen.tap(*at(0.3, 0.3))

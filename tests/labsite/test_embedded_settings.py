@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from labsite.secret import read_or_make_secret
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -11,6 +11,8 @@ from django.core.files.storage import Storage
 
 from labsite.npm import NpmFinder
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def node_modules(settings: Any, tmp_path: Path) -> Path:

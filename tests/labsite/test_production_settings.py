@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+pytestmark = pytest.mark.once
+
 GOOD = {
     "SECRET_KEY": "a9Kx-27fQ_pLz81mWv04RtYcBnE63sHdJgU5oViTqXe-y",
     "ALLOWED_HOSTS": "counts.example.org, 10.0.0.5",

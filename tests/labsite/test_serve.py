@@ -7,14 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.labsite.test_supervisor import wait_gone
-from tests.stack import PASSWORD, ROOT, Stack
+from tests.scripts import Script
+from tests.stack import PASSWORD, ROOT, Prepared, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.stack
@@ -38,30 +39,50 @@ def serve(stack: Stack, port: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_one_command_brings_up_everything_and_takes_it_down(stack_factory: Factory) -> None:
-    stack = stack_factory()
-    stack.supervise()
-    said = stack.log("serve")
-    for title in ("web server", "inference worker", "training worker", "scheduler"):
-        assert f": {title}" in said
-    assert stack.url in said
-    assert PASSWORD not in said
-    processes = family(stack)
-    stack.stop("serve")
-    wait_gone(processes)
-    assert "HemaTally has stopped." in stack.log("serve")
-    assert "had to be ended" not in stack.log("serve")
+def test_one_command_sets_up_brings_up_everything_and_takes_it_down(prepared: Prepared) -> None:
+    with prepared.empty() as stack:
+        stack.supervise()
+        said = stack.log("serve")
+        for title in ("web server", "inference worker", "training worker", "scheduler"):
+            assert f": {title}" in said
+        assert stack.url in said
+        assert "user admin, password from ADMIN_PASSWORD" in said
+        assert PASSWORD not in said
+
+        # The demo study is predicted by itself; then nobody is busy when it stops.
+        script = Script(stack, stack.manage("create_token", "admin").strip())
+        (demo,) = script.get("/api/v1/studies/")["results"]
+        slides = script.get(f"/api/v1/slides/?study={demo['id']}")["results"]
+        for slide in slides:
+            wait_until(
+                lambda slide=slide: set(script.states(slide["id"])) == {"predicted"},
+                90,
+                "the predictions of the demo study",
+            )
+        processes = family(stack)
+        stack.stop("serve")
+        wait_gone(processes)
+        assert "HemaTally has stopped." in stack.log("serve")
+        assert "had to be ended" not in stack.log("serve")
 
 
-def test_a_second_one_is_refused_for_the_same_data(stack_factory: Factory) -> None:
-    stack = stack_factory()
-    stack.supervise()
-    second = serve(stack, stack.port + 1)
+@pytest.fixture(scope="module")
+def running(prepared: Prepared) -> Iterator[Stack]:
+    """The whole program, for tests that leave it running."""
+    with prepared.copy() as stack:
+        stack.supervise()
+        yield stack
+
+
+@pytest.mark.once
+def test_a_second_one_is_refused_for_the_same_data(running: Stack) -> None:
+    second = serve(running, running.port + 1)
     assert second.returncode == 1
     assert "HemaTally already runs with the data in" in second.stderr
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.once
 def test_a_taken_port_is_refused_with_another_one_named(stack_factory: Factory) -> None:
     stack = stack_factory()
     with socket.socket() as other:
@@ -74,6 +95,7 @@ def test_a_taken_port_is_refused_with_another_one_named(stack_factory: Factory) 
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.once
 def test_a_bad_schedule_is_refused_before_anything_starts(stack_factory: Factory) -> None:
     stack = stack_factory()
     stack.environment["RETRAIN_SCHEDULE"] = "every night"
@@ -83,17 +105,17 @@ def test_a_bad_schedule_is_refused_before_anything_starts(stack_factory: Factory
     assert "Traceback" not in refused.stderr
 
 
-def test_a_killed_web_server_comes_back(stack_factory: Factory) -> None:
-    stack = stack_factory()
-    stack.supervise()
-    web = next(one for one in family(stack) if "granian" in " ".join(one.cmdline()))
+@pytest.mark.once
+def test_a_killed_web_server_comes_back(running: Stack) -> None:
+    web = next(one for one in family(running) if "granian" in " ".join(one.cmdline()))
     os.kill(web.pid, signal.SIGKILL)
     wait_until(
-        lambda: stack.log("serve").count(": web server") == 2, 30, "the web server to come back"
+        lambda: running.log("serve").count(": web server") == 2, 30, "the web server to come back"
     )
-    assert "killed by SIGKILL" in stack.log("serve")
+    assert "killed by SIGKILL" in running.log("serve")
 
 
+@pytest.mark.once
 def test_nothing_outlives_a_killed_supervisor(stack_factory: Factory) -> None:
     stack = stack_factory()
     child = stack.supervise()

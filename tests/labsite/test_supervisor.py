@@ -16,6 +16,8 @@ from labsite import supervisor
 from labsite.processes import port_is_free, reachable, rotate
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

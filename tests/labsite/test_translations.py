@@ -13,6 +13,8 @@ from django.template.base import Lexer, TokenType
 
 from labsite import translations
 
+pytestmark = pytest.mark.once
+
 CATALOGS = [
     (language, domain)
     for language in translations.languages()

@@ -20,7 +20,6 @@ def test_a_worker_killed_while_predicting_loses_nothing(
     stack_factory: Callable[[], Stack],
 ) -> None:
     stack = stack_factory()
-    stack.manage("setup_lab")
     stack.start("web", "scheduler")
     script = Script.sign_in(stack)
     slide = script.new_slide("Recovery")
@@ -46,7 +45,6 @@ def test_pictures_wait_with_a_sentence_when_no_worker_runs(
     stack_factory: Callable[[], Stack],
 ) -> None:
     stack = stack_factory()
-    stack.manage("setup_lab")
     stack.start("web")
     script = Script.sign_in(stack)
     health = script.get("/api/v1/status/")

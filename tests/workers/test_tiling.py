@@ -21,7 +21,6 @@ def test_a_worker_killed_while_tiling_leaves_nothing_half_made(
     stack_factory: Callable[[], Stack],
 ) -> None:
     stack = stack_factory()
-    stack.manage("setup_lab")
     stack.start("web", "scheduler")
     script = Script.sign_in(stack)
     picture = encoded(Image.new("RGB", (9_000, 6_000), (225, 220, 228)), "JPEG")

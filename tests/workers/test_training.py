@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.counting.pictures import encoded, smear
 from tests.scripts import Script
-from tests.stack import Stack
+from tests.stack import Prepared, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.stack
@@ -18,12 +18,20 @@ TRAIN, HOLDOUT = 12, 6
 OVER = ("succeeded", "failed", "cancelled")
 
 
+@pytest.fixture(scope="module")
+def stack(prepared: Prepared) -> Iterator[Stack]:
+    """All that training takes, for one run after another."""
+    with prepared.copy() as stack:
+        stack.start("web", "training", "scheduler")
+        yield stack
+
+
 @pytest.fixture
-def script(stack_factory: Callable[[], Stack]) -> Script:
-    """A study with counted fields of synthetic smears on a slide to learn from and one to judge."""
-    stack = stack_factory()
-    stack.manage("setup_lab")
-    stack.start()
+def script(stack: Stack) -> Iterator[Script]:
+    """A study with counted fields of synthetic smears on a slide to learn from and one to judge.
+
+    What a test that failed left running is cancelled, so that the next one finds the worker free.
+    """
     script = Script.sign_in(stack)
     first = script.new_slide("Learn")
     second = script.new_slide("Judge")
@@ -40,7 +48,10 @@ def script(stack_factory: Callable[[], Stack]) -> Script:
                     "submit": True,
                 },
             )
-    return script
+    yield script
+    for run in script.get(f"/api/v1/studies/{script.study}/training-runs/")["results"]:
+        if run["state"] not in OVER:
+            script.post(f"/api/v1/training-runs/{run['id']}/cancel/", {})
 
 
 def run_of(script: Script, run_id: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern
@@ -13,6 +14,7 @@ from django.urls import URLPattern
 from counting.api.urls import urlpatterns
 from counting.models import Study
 from tests.counting.conftest import People, upload
+from tests.counting.doors import ROLES, address_of
 from tests.counting.pictures import smear_file
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +77,6 @@ TABLE: tuple[Row, ...] = (
     ("api-comments", "get", None, 200, 200, 200, 404, 401),
     ("api-comments", "post", {"text": "Smudge at the edge."}, 201, 201, 201, 404, 401),
 )
-ROLES = ("alice", "rita", "bob", "charlie", "nobody")
 
 
 def test_every_address_has_a_row() -> None:
@@ -83,34 +84,30 @@ def test_every_address_has_a_row() -> None:
     assert known == {route.name for route in urlpatterns if isinstance(route, URLPattern)}
 
 
+def options(name: str, method: str, body: Any, ids: dict[str, Any], file: bytes) -> dict[str, Any]:
+    """Return what a test client sends with a row's request; an upload sends the file."""
+    if method == "get":
+        return {"data": {"slide": ids["slide_id"]} if name == "api-fields" else {}}
+    if name in ("api-fields", "api-imports"):
+        kind = "image" if name == "api-fields" else "archive"
+        return {"data": {"slide": ids["slide_id"], kind: upload(file, "x.png")}}
+    content = {**body, "study": ids["study_id"]} if body is SLIDE else body
+    return {"data": content or {}, "content_type": "application/json"}
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}-{row[1]}")
 def test_each_role_gets_what_the_table_says(
     row: Row,
     role: str,
-    ids: dict[str, int],
+    ids: dict[str, Any],
     people: People,
     client_of: Callable[[User | None], Client],
 ) -> None:
     name, method, body, *wanted = row
-    route = next(route for route in urlpatterns if route.name == name)
-    address = f"/api/v1/{route.pattern}"
-    for key, value in ids.items():
-        address = address.replace(f"<int:{key}>", str(value))
     client = client_of(getattr(people, role, None))
-    options: dict[str, Any] = {}
-    if name in ("api-fields", "api-imports") and method == "post":
-        data = upload(smear_file(2), "x.png")
-        key = "image" if name == "api-fields" else "archive"
-        options = {"data": {"slide": ids["slide_id"], key: data}}
-    elif name == "api-fields":
-        address += f"?slide={ids['slide_id']}"
-    else:
-        content = {**body, "study": ids["study_id"]} if body is SLIDE else body
-        options = {"data": content or {}, "content_type": "application/json"}
-        if method == "get":
-            options = {}
-    answer = getattr(client, method)(address, **options)
+    asked = options(name, method, body, ids, smear_file(2))
+    answer = getattr(client, method)(address_of(name, ids), **asked)
     assert answer.status_code == wanted[ROLES.index(role)], answer.content[:300]
     if answer.status_code >= 400:
         assert answer.json()["detail"]
@@ -119,15 +116,25 @@ def test_each_role_gets_what_the_table_says(
 def test_ids_that_do_not_exist_look_like_those_of_others(
     bob: Client, other_study: Study, study: Study
 ) -> None:
+    assert bob.get(f"/api/v1/studies/{study.pk}/").status_code == 200
     there = bob.get(f"/api/v1/studies/{other_study.pk}/")
     nowhere = bob.get("/api/v1/studies/999999/")
-    assert (there.status_code, there.json()) == (nowhere.status_code, nowhere.json())
+    assert there.status_code == nowhere.status_code == 404
+    assert there.json() == nowhere.json()
 
 
 def test_a_session_needs_the_csrf_token(people: People, study: Study) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
-    answer = client.patch(
-        f"/api/v1/studies/{study.pk}/", {"name": "N"}, content_type="application/json"
-    )
-    assert answer.status_code == 403
+
+    def rename(**headers: str) -> int:
+        return client.patch(
+            f"/api/v1/studies/{study.pk}/",
+            {"name": "N"},
+            content_type="application/json",
+            headers=headers,
+        ).status_code
+
+    assert rename() == 403
+    client.get(f"/studies/{study.pk}/")
+    assert rename(**{"X-CSRFToken": client.cookies[settings.CSRF_COOKIE_NAME].value}) == 200

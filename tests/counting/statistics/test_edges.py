@@ -25,6 +25,8 @@ from counting.statistics.passing_bablok import passing_bablok
 from counting.statistics.ranges import bias_by_range
 from counting.statistics.reliability import coefficient_of_variation, icc_agreement
 
+pytestmark = pytest.mark.once
+
 COUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=40)
 
 
@@ -127,9 +129,9 @@ def test_a_factor_without_scatter_is_exact() -> None:
 def test_thousands_of_fields_take_a_moment_only() -> None:
     first = [(i * 7919) % 5000 for i in range(5000)]
     second = [value + (i * 104729) % 31 - 15 for i, value in enumerate(first)]
-    began = time.monotonic()
+    began = time.process_time()
     line = passing_bablok(first, second)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert line is not None
     assert line.slope.value == pytest.approx(1, abs=0.01)
 

@@ -30,6 +30,8 @@ from tests.counting.statistics.data import (
     WRIGHT_SECOND,
 )
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("count", "low", "high"),

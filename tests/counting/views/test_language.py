@@ -13,16 +13,16 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 
-from counting.api.urls import urlpatterns as api_routes
 from counting.models import Field, JobState, Slide, Study, TrainingRun
 from counting.services import calibrations, flags, readings, studies
 from counting.services import training as training_service
-from counting.urls import urlpatterns
 from ml import gate
 from tests.counting.api.test_permissions import TABLE as API_TABLE
-from tests.counting.conftest import PASSWORD, People, add_fields, count, upload
+from tests.counting.api.test_permissions import options
+from tests.counting.conftest import PASSWORD, People, add_fields, count
+from tests.counting.doors import ROLES, address_of
 from tests.counting.pictures import smear_file
-from tests.counting.views.test_permissions import ROLES, TABLE
+from tests.counting.views.test_permissions import TABLE
 from tests.language import Detector, Words
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +40,8 @@ def detector() -> Detector:
 
 @pytest.fixture
 def busy(
-    ids: dict[str, int], people: People, slide: Slide, predict_all: Callable[[], int]
-) -> dict[str, int]:
+    ids: dict[str, Any], people: People, slide: Slide, predict_all: Callable[[], int]
+) -> dict[str, Any]:
     """One of everything, with enough in it that each page says all it can."""
     study = slide.study
     studies.update_study(
@@ -93,16 +93,14 @@ def _errors(mae: float) -> dict[str, Any]:
 
 
 def test_no_page_has_english_left(
-    busy: dict[str, int],
+    busy: dict[str, Any],
     people: People,
     client_of: Callable[[User | None], Client],
     detector: Detector,
 ) -> None:
     english: dict[str, list[str]] = {}
     for name, method, form, *_wanted in TABLE:
-        route = next(route for route in urlpatterns if route.name == name)
-        address = f"/{route.pattern}".replace("<str:token>", "no-such-token")
-        address = _filled(address.replace("<slug:name>", "difference"), busy)
+        address = address_of(name, busy)
         for role in ROLES:
             for page in _visits(client_of(getattr(people, role, None)), method, address, form):
                 words = Words(page)
@@ -119,13 +117,7 @@ def test_no_page_has_english_left(
     assert not english, json.dumps(english, indent=1, ensure_ascii=False)
 
 
-def _filled(address: str, ids: dict[str, int]) -> str:
-    for key, value in ids.items():
-        address = address.replace(f"<int:{key}>", str(value))
-    return re.sub(r"<int:\w+>", "0", address)
-
-
-def _given(ids: dict[str, int]) -> list[str]:
+def _given(ids: dict[str, Any]) -> list[str]:
     """What people called things: it stays as they wrote it."""
     return [
         "Ward 7",
@@ -145,7 +137,7 @@ def _visits(client: Client, method: str, address: str, form: dict[str, str]) -> 
 
 
 def test_no_answer_of_the_api_has_english_left(
-    busy: dict[str, int],
+    busy: dict[str, Any],
     people: People,
     client_of: Callable[[User | None], Client],
     detector: Detector,
@@ -154,29 +146,21 @@ def test_no_answer_of_the_api_has_english_left(
     for name, method, body, *_wanted in API_TABLE:
         if name == "api-schema":
             continue  # for programmers, in English
-        route = next(route for route in api_routes if route.name == name)
-        address = _filled(f"/api/v1/{route.pattern}", busy)
+        address = address_of(name, busy)
         for role in ROLES:
             client = client_of(getattr(people, role, None))
-            said = list(_said(_ask(client, name, method, address, body, busy)))
+            asked = options(name, method, body, busy, smear_file(2)[:300])
+            said = list(_said(_ask(client, method, address, asked)))
             left = list(detector.english(said, _given(busy)))
             if left:
                 english.setdefault(f"{method} {address}", []).extend(left)
     assert not english, json.dumps(english, indent=1, ensure_ascii=False)
 
 
-def _ask(
-    client: Client, name: str, method: str, address: str, body: Any, ids: dict[str, int]
-) -> Any:
-    options: dict[str, Any] = {"content_type": "application/json", "data": body or {}}
-    if name in ("api-fields", "api-imports") and method == "post":
-        key = "image" if name == "api-fields" else "archive"
-        picture = upload(smear_file(2)[:300], "x.png")
-        options = {"data": {"slide": ids["slide_id"], key: picture}}
-    elif method == "get":
-        options = {"data": {"slide": ids["slide_id"]}}
+def _ask(client: Client, method: str, address: str, asked: dict[str, Any]) -> Any:
+    """Return the answer's JSON, and take back what the question changed."""
     with transaction.atomic():
-        answer: HttpResponse = getattr(client, method)(address, **options, **INDONESIAN)
+        answer: HttpResponse = getattr(client, method)(address, **asked, **INDONESIAN)
         transaction.set_rollback(True)
     return answer.json() if "json" in answer.headers.get("Content-Type", "") else None
 
@@ -194,7 +178,7 @@ def _said(value: Any, key: str = "") -> Iterator[str]:
 
 
 def test_english_left_standing_would_be_found(
-    busy: dict[str, int], alice: Client, detector: Detector
+    busy: dict[str, Any], alice: Client, detector: Detector
 ) -> None:
     page = alice.get(f"/studies/{busy['study_id']}/").content.decode()
     found = list(detector.english(Words(page, "en").found, _given(busy)))
@@ -232,7 +216,7 @@ def test_every_page_offers_each_language_in_its_own_words(alice: Client, study: 
 
 
 def test_numbers_are_read_as_they_are_written(
-    busy: dict[str, int], alice: Client, people: People
+    busy: dict[str, Any], alice: Client, people: People
 ) -> None:
     address = f"/calibrations/{busy['calibration_id']}/add/"
     page = alice.post(address, {"samples": "Z1; 7200; 2,35"}, follow=True, **INDONESIAN)
@@ -247,7 +231,7 @@ def test_numbers_are_read_as_they_are_written(
 
 
 def test_files_for_programs_are_the_same_in_each_language(
-    busy: dict[str, int], alice: Client
+    busy: dict[str, Any], alice: Client
 ) -> None:
     for address in (
         f"/api/v1/studies/{busy['study_id']}/counts.csv",
@@ -266,7 +250,7 @@ def _body(answer: Any) -> str:
     return str(content.decode())
 
 
-def test_the_pdf_speaks_the_readers_language(busy: dict[str, int], alice: Client) -> None:
+def test_the_pdf_speaks_the_readers_language(busy: dict[str, Any], alice: Client) -> None:
     address = f"/slides/{busy['slide_id']}/report.pdf"
     here, there = (alice.get(address, **more).content for more in ({}, INDONESIAN))
     assert here.startswith(b"%PDF")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.urls import URLPattern
 
 from counting.urls import urlpatterns
 from tests.counting.conftest import People
+from tests.counting.doors import ROLES, address_of
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +77,6 @@ TABLE: tuple[Row, ...] = (
     ("status", "get", {}, 200, 200, 200, 200, 302),
     ("language", "post", {"language": "id"}, 302, 302, 302, 302, 302),
 )
-ROLES = ("alice", "rita", "bob", "charlie", "nobody")
 OPEN_TO_ALL = ("login", "logout", "invitation", "language")
 
 
@@ -89,17 +90,13 @@ def test_every_page_has_a_row() -> None:
 def test_each_role_gets_what_the_table_says(
     row: Row,
     role: str,
-    ids: dict[str, int],
+    ids: dict[str, Any],
     people: People,
     client_of: Callable[[User | None], Client],
 ) -> None:
     name, method, form, *wanted = row
-    route = next(route for route in urlpatterns if route.name == name)
-    address = f"/{route.pattern}".replace("<str:token>", "no-such-token")
-    address = address.replace("<slug:name>", "difference")
-    for key, value in ids.items():
-        address = address.replace(f"<int:{key}>", str(value))
-    answer = getattr(client_of(getattr(people, role, None)), method)(address, form)
+    client = client_of(getattr(people, role, None))
+    answer = getattr(client, method)(address_of(name, ids), form)
     assert answer.status_code == wanted[ROLES.index(role)]
     if role == "nobody" and name not in OPEN_TO_ALL:
         assert answer["Location"].startswith("/accounts/login/")
