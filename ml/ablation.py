@@ -153,7 +153,7 @@ def run_piece(place: Place, piece: Piece, report: Report, check: Check) -> None:
         curve["mae"][kept:] = [_mae(make(), watched, config)]
         write_json(curve_file, curve)
 
-    net = train(loaded, config, settings, target.parent / "checkpoint", report, watch)
+    net = train(loaded, config, settings, target.parent / "checkpoint", report, watch, check)
     sets = {}
     for name, fields in judging_fields(place.data).items():
         check()

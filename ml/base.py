@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ml.config import SCALE_CLOSE, BundleConfig
 from ml.data import BadData, Field, fold_of, read_fields
 from ml.evaluate import Truth, evaluate
 from ml.examples import early_example
-from ml.files import read_json, write_json
+from ml.files import write_json
 from ml.look import Work, look, prepare
 from ml.nets import Counter
 from ml.predict import Predictor
@@ -54,33 +54,47 @@ class Plan:
         return self.out / f"all-seed{seed}"
 
 
-def make(plan: Plan, report: Report = print) -> bundles.Bundle:
+def make(
+    plan: Plan, report: Report = print, check: Callable[[], None] = lambda: None
+) -> bundles.Bundle:
     """Train and write the bundle to `plan.out`/bundle; goes on where an earlier call was killed.
 
+    `check` is called at each step and may raise to end the work.
+
     Raises:
-        BadData: the data folder or the folder of stage 1 cannot be used.
+        BadData: the data folder or the folder of stage 1 cannot be used, or `plan.out` holds a
+            training with other settings.
     """
     config, supervision = plan.config, plan.settings.supervision
     begun = stage1.read(Path(plan.settings.start)) if plan.settings.start else None
     fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)
     loaded = load_fields(fields, config, supervision)
-    report(f"{len(fields)} training fields, {plan.settings.threads} thread(s)")
+    marked = sum(all(field.marked(code) for code in field.counts) for field in fields)
+    threads = plan.settings.threads
+    report(
+        f"{len(fields)} training fields, {marked} with a mark for each cell, {threads} thread(s)"
+    )
+    if begun and begun["input"]["cell_px"] != config.input.cell_px:
+        report(
+            f"Stage 1 saw red cells {begun['input']['cell_px']:g} pixels wide, here they are "
+            f"{config.input.cell_px:g}: pretrain with the same --cell-px unless that is meant."
+        )
     held = [fold_of(field, FOLDS) == 0 for field in fields]
-    residuals = plan.out / "residuals.json"
-    if not residuals.is_file():
-        report("Fit on four fifths, for residuals of the fifth")
-        rest = [item for item, out in zip(loaded, held, strict=True) if not out]
-        settings = replace(plan.settings, epochs=plan.fold_epochs)
-        net = train(rest, config, settings, plan.out / "fold", report)
-        unseen = [field for field, out in zip(fields, held, strict=True) if out]
-        write_json(residuals, _residuals(net, unseen, config))
-    spreads = {code: calibrate.quantiles(values) for code, values in read_json(residuals).items()}
+    unseen = [field for field, out in zip(fields, held, strict=True) if out]
+    _refuse_thin(unseen, config)
+    report("Fit on four fifths, for residuals of the fifth")
+    rest = [item for item, out in zip(loaded, held, strict=True) if not out]
+    settings = replace(plan.settings, epochs=plan.fold_epochs)
+    net = train(rest, config, settings, plan.out / "fold", report, check=check)
+    residuals = _residuals(net, unseen, config)
+    write_json(plan.out / "residuals.json", residuals)
+    spreads = {code: calibrate.quantiles(values) for code, values in residuals.items()}
     nets = []
     for number in range(plan.seeds):
         seed = plan.settings.seed + number
         report(f"Fit on all, seed {seed}")
         settings = replace(plan.settings, seed=seed)
-        nets.append(train(loaded, config, settings, plan.folder(seed), report))
+        nets.append(train(loaded, config, settings, plan.folder(seed), report, check=check))
     net = nets[0]
     groups = [field.group for field in fields]
     calibration = calibrate.Calibration(spreads, novelty(net, loaded, groups, config))
@@ -102,6 +116,16 @@ def make(plan: Plan, report: Report = print) -> bundles.Bundle:
     made = replace(made, metrics=measured, card=told)
     bundles.save(made, plan.out / "bundle")
     return made
+
+
+def _refuse_thin(unseen: Sequence[Field], config: BundleConfig) -> None:
+    """Refuse to begin where there would be nothing to calibrate a cell type's interval with."""
+    for code in config.cell_types:
+        if not any(code in field.counts for field in unseen):
+            raise BadData(
+                f"One field of {FOLDS}, by its name, is held out to tell how far to trust the "
+                f"counts; none of these has a count of {code}. Add fields in which it is counted."
+            )
 
 
 def limited(fields: list[Field], limit: int | None) -> list[Field]:

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ml.files import read_json, whole_folder, write_json
+from ml.data import BadData
+from ml.files import put_back, read_json, whole_folder, write_json
 
 
 class Average:
@@ -55,6 +56,43 @@ def save(
         write_json(part / "progress.json", told)
 
 
+def refuse_other(folder: Path, stamp: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds the state of a training with another stamp: it would be lost.
+
+    Raises:
+        BadData: it does; the sentence says what differs.
+    """
+    if words := difference(folder, stamp):
+        raise BadData(
+            f"{folder} holds a training with other settings ({words}). Name another --out, or "
+            "remove that folder to begin anew."
+        )
+
+
+def difference(folder: Path, stamp: Mapping[str, Any]) -> str:
+    """Say how the stamp of a saved state differs from this one; "" where it does not, or where
+    there is none.
+    """
+    put_back(folder)
+    try:
+        saved = dict(read_json(folder / "progress.json")["stamp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    now = _plain(stamp)
+    words = []
+    for name in {**saved, **now}:
+        before, here = saved.get(name), now.get(name)
+        if before != here:
+            long = isinstance(before, dict | list) or isinstance(here, dict | list)
+            words.append(name if long else f"{name} {before!r}, not {here!r}")
+    return ", ".join(words)
+
+
+def _plain(stamp: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stamp as it comes out of JSON."""
+    return dict(json.loads(json.dumps(dict(stamp))))
+
+
 def load(
     folder: Path,
     net: nn.Module,
@@ -66,12 +104,13 @@ def load(
 
     Returns 0 and changes nothing where there is none, or it is of another training or version.
     """
+    put_back(folder)
     try:
         progress = read_json(folder / "progress.json")
         tensors = load_file(folder / "state.safetensors")
     except (OSError, ValueError, SafetensorError):
         return 0
-    if progress.get("stamp") != json.loads(json.dumps(dict(stamp))):
+    if progress.get("stamp") != _plain(stamp):
         return 0
     parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}}
     states: dict[int, dict[str, Tensor]] = {}

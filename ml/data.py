@@ -2,7 +2,8 @@
 
 fields.csv has the columns image, source, split, rbc, wbc, plt (empty = not labeled so) and may
 have bccd_wbc, bccd_plt: labels of an older annotation that is good for these two types.
-boxes.csv has image, label_set, cell_type, x, y, w, h in pixels (left, top, width, height).
+boxes.csv has image, label_set ("txl" for boxes that go with rbc, wbc, plt, "bccd" for those of the
+older annotation), cell_type, x, y, w, h in pixels (left, top, width, height).
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Mark:
     w: float = 0.0
     h: float = 0.0
 
+    def inside(self, size: tuple[int, int]) -> bool:
+        """Whether its center lies in a picture of this width and height."""
+        return 0 <= self.x <= size[0] and 0 <= self.y <= size[1]
+
 
 @dataclass(frozen=True)
 class Field:
@@ -64,7 +69,8 @@ def read_fields(folder: Path, *, splits: Iterable[str], sources: Iterable[str] =
     """Read the fields of the given splits (and sources, when given) from fields.csv.
 
     Raises:
-        BadData: a file or a column is missing, a count is no whole number, or nothing is left.
+        BadData: a file or a column is missing, a count is no whole number, a box lies outside
+            its picture, or nothing is left.
     """
     splits, sources = set(splits), set(sources)
     boxes = read_boxes(folder / "boxes.csv")
@@ -81,13 +87,21 @@ def read_fields(folder: Path, *, splits: Iterable[str], sources: Iterable[str] =
         if not counts:
             continue
         marks = boxes.get((row["image"], label_set), [])
+        size = _size_of(folder / row["image"])
+        for mark in marks:
+            if not mark.inside(size):
+                raise BadData(
+                    f"{folder / 'boxes.csv'}: a box of {row['image']} has its middle at "
+                    f"({mark.x:g}, {mark.y:g}), outside the picture of {size[0]} x {size[1]} "
+                    "pixels. Boxes are left, top, width and height in pixels."
+                )
         fields.append(
             Field(
                 name=row["image"],
                 path=folder / row["image"],
                 counts=counts,
                 marks=tuple(mark for mark in marks if mark.code in counts),
-                cell_px=red_cell_width(marks, _size_of(folder / row["image"])),
+                cell_px=red_cell_width(marks, size),
                 group=row["source"],
             )
         )
@@ -108,7 +122,12 @@ def read_boxes(path: Path) -> dict[tuple[str, str], list[Mark]]:
         try:
             x, y, w, h = (float(row[name]) for name in "xywh")
         except ValueError:
-            raise BadData(f"{path}: a box of {row['image']} is not four numbers.") from None
+            x = y = w = h = math.nan
+        if not (all(map(math.isfinite, (x, y, w, h))) and w >= 0 and h >= 0):
+            raise BadData(
+                f"{path}: a box of {row['image']} is not four numbers, with a width and a height "
+                "of 0 or more."
+            )
         mark = Mark(row["cell_type"].upper(), x + w / 2, y + h / 2, w, h)
         found[row["image"], row["label_set"]].append(mark)
     return found

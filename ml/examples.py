@@ -20,12 +20,12 @@ def early_example(
 ) -> tuple[Example, Seen]:
     """Return a view of a whole field as early features, and what novelty is judged by ([d])."""
     view = augmenter.whole(item, plain=plain)
-    early = net.backbone.early(to_input([view.picture]))
+    early = net.backbone.early(to_input([view.picture]).to(net.device))
     rows, columns = (-(-side // STRIDE) for side in view.picture.shape[:2])
     points = view.points.copy()
     points[:, 1:] /= STRIDE
     example = Example(
-        np.ascontiguousarray(early[0].to(torch.float16).numpy()),
+        np.ascontiguousarray(early[0].to(torch.float16).cpu().numpy()),
         points,
         view.counts,
         view.known,

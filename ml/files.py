@@ -44,6 +44,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def put_back(path: Path) -> None:
+    """Undo what a `whole_folder` left that was killed: where the folder was moved aside for a new
+    one that never came, it is put back; half-made ones go. Only for folders with one writer.
+    """
+    for old in path.parent.glob(f".{path.name}.*.old"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(path)
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a new folder to fill; it takes the place of `path` only when the block succeeds."""

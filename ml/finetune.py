@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ml import bundle as bundles
-from ml import calibrate, evaluate, gate, pictures
+from ml import calibrate, checkpoint, evaluate, gate, pictures
 from ml import manifest as manifests
 from ml import replay as replays
 from ml.augment import SETTLED, Augmenter, load
@@ -122,6 +122,8 @@ def run(options: Options, reporter: Reporter) -> None:
         stamp=stamp,
         kept=kept,
     )
+    if words := checkpoint.difference(task.folder, stamp):
+        reporter.log(f"{options.out} holds another training, which ends here: {words}.")
     spreads = _calibrate(champion.net, base, task, reporter)
     net = _widened(champion.net, len(types))
     tune(net, task, _within(reporter, FOLDED, TUNED, "Learning the study's counts"))
@@ -208,6 +210,10 @@ def _see(
             image = pictures.read(entry.field.path).image
         except (OSError, pictures.BadPicture) as error:
             reporter.log(f"Left out field {entry.field.name}: {_why(error)}")
+            continue
+        if any(not mark.inside(image.size) for mark in entry.field.marks):
+            name = entry.field.name
+            reporter.log(f"Left out field {name}: it has a mark outside its picture.")
             continue
         work = prepare(image, entry.microns_per_pixel, config)
         look(champion.net, [work], config)

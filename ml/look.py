@@ -217,13 +217,9 @@ def pooled(early: Tensor) -> NDArray[np.float64]:
     return both.cpu().numpy().astype(np.float64)
 
 
-def _place(net: Counter) -> torch.device:
-    return next(net.parameters()).device
-
-
 def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
     parts = [density(w.pixels, w.light, config.input) for w in works]
-    inputs = to_input(parts, config.input.frame or 0).to(_place(net))
+    inputs = to_input(parts, config.input.frame or 0).to(net.device)
     early = net.backbone.early(inputs)
     output = net.late(early)
     maps = output.maps.cpu().numpy()
@@ -253,7 +249,7 @@ def _look_in_tiles(net: Counter, work: Work, config: BundleConfig) -> None:
         for left in range(0, width, TILE):
             y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
             part = work.pixels[y0 : top + TILE + MARGIN, x0 : left + TILE + MARGIN]
-            inputs = to_input([density(part, work.light, config.input)]).to(_place(net))
+            inputs = to_input([density(part, work.light, config.input)]).to(net.device)
             early = net.backbone.early(inputs)
             output = net.late(early)
             r0, c0 = (top - y0) // STRIDE, (left - x0) // STRIDE

@@ -187,6 +187,11 @@ class Counter(nn.Module):
         output: Output = self.head(self.backbone.late(features))
         return output
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are, and pictures must be."""
+        return self.head.cells.weight.device
+
     def channels_last(self) -> Counter:
         """Lay weights out as the processor's convolutions like them; returns itself."""
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ml import calibrate, peaks, quality
+from ml import calibrate, peaks, processor, quality
 from ml.bundle import BadBundle, Bundle, load
 from ml.look import MAX_WORK, Work, look, prepare
 from ml.nets import STRIDE, Counter
@@ -103,16 +103,19 @@ def build(bundle: Bundle) -> Counter:
 class Predictor:
     """A loaded bundle that counts; make one and keep it."""
 
-    def __init__(self, bundle_path: Path | str, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle_path: Path | str, threads: int | None = None, device: str = "cpu"
+    ) -> None:
         """Load the bundle; `threads` caps torch's threads for the whole process.
 
         Raises:
             BadBundle: the bundle is missing or broken.
+            BadData: there is no `device`, "cpu" or "cuda", of that name here.
         """
         if threads is not None:
             torch.set_num_threads(threads)
         self.bundle = load(bundle_path)
-        self.net = build(self.bundle)
+        self.net = build(self.bundle).to(processor.asked(device))
 
     def predict(
         self,

@@ -17,12 +17,13 @@ from ml.config import InputConfig, NetConfig
 from ml.crops import CROP_CELL_PX, POLICIES, Crop, Mosaics, open_crop, read_crops
 from ml.data import BadData
 from ml.nets import freeze_norms, make_backbone
-from ml.processor import device, half
+from ml.processor import device, half, repeatable
 from ml.progress import Pace
 from ml.train import AVERAGE_DECAY, CLIP_NORM, make_optimizer, rate_at
 
 Report = Callable[[str], None]
-# Softer targets: look-alikes (immature granulocytes, monocytes) are labeled with some error.
+# Softer targets (Szegedy et al. 2016, arXiv 1512.00567): look-alikes (immature granulocytes,
+# monocytes) are labeled with some error.
 SMOOTHING = 0.05
 # Steps between two lines of progress, and crops judged at a time.
 TELL_EVERY = 100
@@ -31,7 +32,8 @@ CHUNK = 32
 
 @dataclass(frozen=True)
 class Settings:
-    """How to pretrain. The same settings, crops and threads give the same weights.
+    """How to pretrain. The same settings, crops and threads give the same weights on a processor;
+    on a GPU they do with `deterministic`.
 
     batch: canvases a step. crop_cell_px: width of a red cell in the crops, in pixels.
     limit: crops to learn from at most, 0 for all. weights: where the backbone begins, "none" or
@@ -70,7 +72,12 @@ class Classifier(nn.Module):
     def forward(self, canvases: Tensor, along: int) -> Tensor:
         """Return logits [n * along^2, classes] of [n, 3, h, w] densities, tiles row by row."""
         features = self.backbone.late(self.backbone.early(canvases))
-        tiles = F.adaptive_avg_pool2d(features.float(), along)
+        features = features.float()
+        if features.is_cuda:
+            # Adaptive pooling has no gradient there that `deterministic` would allow.
+            tiles = F.avg_pool2d(features, features.shape[-1] // along)
+        else:
+            tiles = F.adaptive_avg_pool2d(features, along)
         logits: Tensor = self.out(tiles.permute(0, 2, 3, 1).flatten(0, 2))
         return logits
 
@@ -92,7 +99,8 @@ def pretrain(
     for the card of what is trained on.
 
     Raises:
-        BadData: the crops or the weights to begin with cannot be used.
+        BadData: the crops or the weights to begin with cannot be used, or `out` holds a training
+            with other settings.
     """
     if settings.policy not in POLICIES:
         raise BadData(
@@ -142,12 +150,17 @@ def fit(
 ) -> Classifier:
     """Train on crops and return the averaged net; keeps its checkpoint in `folder`."""
     torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(settings.deterministic)
+    repeatable(settings.deterministic)
     torch.manual_seed(settings.seed)
     place = device()
     model = Classifier(net, len(classes))
     if settings.weights == "imagenet":
         stage1.load_imagenet(model.backbone, net)
+    elif net.norm == "frozen":
+        raise BadData(
+            "Frozen norms keep what the backbone came with: begin with --weights imagenet, or use "
+            "--norm batch."
+        )
     model.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(model, settings.rate, settings.weight_decay)
     average = checkpoint.Average(model, AVERAGE_DECAY)
@@ -158,6 +171,7 @@ def fit(
         "crops": len(crops),
         "classes": list(classes),
     }
+    checkpoint.refuse_other(folder, stamp)
     first = checkpoint.load(folder, model, optimizer, average, stamp)
     total = settings.epochs * len(crops)
     pace = Pace(total, "crops", first * len(crops))
@@ -170,7 +184,7 @@ def fit(
             check()
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(epoch * len(crops) + seen, total, settings.rate)
-            with half():
+            with half(place):
                 inputs = canvases.to(place).contiguous(memory_format=torch.channels_last)
                 logits = model(inputs, along)
             labels = labels.to(place)

@@ -93,7 +93,8 @@ class Pace:
         rate = (done - self._before) / seconds
         if rate <= 0:
             return f"0 {self._unit}/s"
-        return f"{rate:.0f} {self._unit}/s  {duration((self._total - done) / rate)} left"
+        shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+        return f"{shown} {self._unit}/s  {duration((self._total - done) / rate)} left"
 
 
 def duration(seconds: float) -> str:

@@ -11,11 +11,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ml import report as reports
+from ml import stage1
 from ml.ablation import (
     STARTS,
     Piece,
@@ -33,6 +34,7 @@ from ml.backbones import Pyramid
 from ml.config import NetConfig
 from ml.crops import read_crops
 from ml.data import BadData
+from ml.files import read_json
 from ml.pretrain import Settings as Stage1
 from ml.pretrain import fit
 from ml.progress import Cancelled, duration
@@ -67,6 +69,27 @@ class Job:
         if self.piece:
             return self.place.result(self.piece).is_file()
         return (self.place.stage1(self.backbone) / "backbone" / "backbone.json").is_file()
+
+    def refuse_other_size(self) -> None:
+        """Refuse a result that was made at another size, as by --quick.
+
+        Raises:
+            BadData: there is one.
+        """
+        if not self.done:
+            return
+        size = self.place.size(self.backbone)
+        if self.piece:
+            same = read_json(self.place.result(self.piece))["size"] == asdict(size)
+        else:
+            told = stage1.read(self.place.stage1(self.backbone))
+            made = (told["settings"]["epochs"], told["settings"]["limit"], told["input"]["cell_px"])
+            same = made == (size.pretrain_epochs, size.crops, size.cell_px)
+        if not same:
+            raise BadData(
+                f"{self.place.out} holds {self.name} made at another size, with or without "
+                "--quick. Name another --out, or remove that folder to begin anew."
+            )
 
     def run(self, report: Report, check: Check) -> None:
         """Do it, or go on with it."""
@@ -107,6 +130,8 @@ def reproduce(
     if first:
         read_crops(place.data / "cells")
     then = [Job(place, piece.backbone, piece) for piece in chosen]
+    for job in first + then:
+        job.refuse_other_size()
     left = [job for job in first + then if not job.done]
     report(f"{len(first + then)} pieces, {len(left)} to make, {jobs} at a time")
     if left:

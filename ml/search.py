@@ -138,10 +138,10 @@ def _parts(
 def _read(net: Counter, parts: NDArray[np.float32], log_width: float) -> Reading:
     """Look at the places. Unlike `Output.scale`, empty slide has no say in the width."""
     assert isinstance(net.head, MapHead)
-    pictures = torch.from_numpy(parts).permute(0, 3, 1, 2)
+    pictures = torch.from_numpy(parts).permute(0, 3, 1, 2).to(net.device)
     features = net.backbone.late(net.backbone.early(pictures))
-    red = net.head(features).maps[:, 0].numpy()
-    sizes = net.head.size(features)[:, 0].numpy()
+    red = net.head(features).maps[:, 0].cpu().numpy()
+    sizes = net.head.size(features)[:, 0].cpu().numpy()
     weights = np.where(red > FAINT, red, 0.0)
     total = float(weights.sum())
     off = float((weights * sizes).sum()) / total if total > LEAST else math.nan

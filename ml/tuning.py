@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ml import checkpoint
 from ml.nets import Counter
-from ml.processor import half
+from ml.processor import device, half
 from ml.replay import Example
 from ml.targets import Batch, loss, mark_map, type_weights
 from ml.train import rate_at
@@ -109,16 +109,16 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
     """Train `net` (norms folded) in place; `tell` hears the share done and may raise to end it.
 
     Saves a checkpoint after each epoch and goes on from it when called again with the same stamp.
-    The early half stays as it is.
+    The early half stays as it is; the net is on the processor before and after.
     """
     torch.manual_seed(task.seed)
-    learner = _Late(net)
+    place, pad = device(), empty_slide(net)
+    learner = _Late(net.to(place))
     for parameter in net.backbone.parameters():
         parameter.requires_grad_(False)
     for parameter in learner.parameters():
         parameter.requires_grad_(True)
-    pad = empty_slide(net)
-    weights = type_weights(task.types)
+    weights = type_weights(task.types).to(place)
     probe_epochs = max(1, round(PROBE_SHARE * task.epochs)) if task.epochs > 1 else 0
     if task.kept:
         # Features are shared by all types: where some are to stay, only the others' outputs learn.
@@ -145,7 +145,8 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
             parameter.requires_grad_(epoch >= probe_epochs)
         everything = list(batches(task, pad, epoch))
         for number, batch in enumerate(everything):
-            with half():
+            batch = batch.to(place)
+            with half(place):
                 output = net.late(batch.inputs)
             error = loss(output, batch, weights)
             optimizer.zero_grad(set_to_none=True)
@@ -159,6 +160,7 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
             tell((epoch + (number + 1) / len(everything)) / task.epochs)
         checkpoint.save(task.folder, learner, optimizer, average, epoch + 1, task.stamp)
     learner.load_state_dict(average.state)
+    net.cpu()
 
 
 class _Late(nn.Module):

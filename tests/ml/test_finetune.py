@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -165,13 +166,17 @@ def test_pictures_that_cannot_be_read_are_told_and_left_out(
     study = write_manifest(tmp_path)
     (tmp_path / "0.png").write_bytes(b"no picture")
     (tmp_path / "100.png").unlink()
+    told = json.loads(study.read_text())
+    told["fields"][1]["marks"][0]["x"] = 5000
+    study.write_text(json.dumps(told))
     status, told, error = cli(*arguments(small, study, tmp_path / "out", epochs=1))
     assert status == 0, error
     logs = [event["message"] for event in events(told) if event["event"] == "log"]
     assert any(line.startswith("Left out field 0: This is not a picture") for line in logs)
+    assert "Left out field 1: it has a mark outside its picture." in logs
     assert "Left out hold-out field 100: its picture is missing." in logs
     result = events(told)[-1]
-    assert result["fields"] == {"train": 3, "holdout": 1}
+    assert result["fields"] == {"train": 2, "holdout": 1}
     assert not result["verdict"]["promote"]
     assert "Count 1 more on the hold-out slides" in result["verdict"]["text"]
 

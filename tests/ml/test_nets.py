@@ -43,6 +43,24 @@ def test_every_backbone_makes_a_map_at_an_eighth_that_sums_to_the_count(name: st
     assert early.shape == (1, net.backbone.early_channels, 8, 12)
 
 
+@pytest.mark.parametrize("name", ["hemanet", "resnet18", "convnext_tiny"])
+def test_a_backbone_goes_to_another_device_whole(name: str) -> None:
+    """What stays behind on the processor is refused by the other device, here one of no data."""
+    backbone = make_backbone(NetConfig(name=name)).to("meta")
+    picture = torch.rand(2, 3, 64, 96, device="meta")
+    features = backbone.late(backbone.early(picture))
+    assert features.device.type == "meta"
+    assert features.shape == (2, backbone.out_channels, 8, 12)
+    with pytest.raises(RuntimeError, match="device"):
+        backbone.early(picture.new_empty(2, 3, 64, 96, device="cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_told(cli: Cli, data: Path) -> None:
+    status, _, refusal = cli("predict", data / "fields" / "0.png", "--device", "cuda")
+    assert (status, refusal) == (2, "PyTorch finds no CUDA device here. Use --device cpu.\n")
+
+
 @torch.no_grad()
 def test_a_cut_backbone_computes_what_the_whole_one_does() -> None:
     whole = models.resnet50(weights=None).eval()

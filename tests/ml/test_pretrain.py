@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from ml.__main__ import main
 from ml.config import InputConfig, NetConfig
 from ml.crops import Mosaics, read_crops, sides
 from ml.files import read_json
@@ -73,6 +74,47 @@ def test_goes_on_where_it_was_ended_and_ends_the_same(crops: Path, tmp_path: Pat
     other = Settings(epochs=2, crop_cell_px=TINY_PX, seed=6)
     pretrain(crops, tmp_path / "other", NetConfig(), SCALE, other, lambda line: None)
     assert weights(tmp_path / "other") != weights(tmp_path / "whole")
+
+
+def test_killed_while_it_put_its_state_away_it_still_has_it(
+    cli: Cli, crops: Path, tmp_path: Path
+) -> None:
+    asked = options(crops, tmp_path, "--epochs", "1")
+    assert "epoch 1/1" in cli(*asked)[1]
+    made = (tmp_path / "backbone" / "backbone.safetensors").read_bytes()
+    # As left by a kill between the two steps in which a new state takes the old one's place.
+    (tmp_path / "checkpoint").rename(tmp_path / ".checkpoint.1.old")
+    (tmp_path / ".checkpoint.1.part").mkdir()
+    status, told, _ = cli(*asked)
+    assert (status, "epoch 1/1" in told) == (0, False)
+    assert (tmp_path / "backbone" / "backbone.safetensors").read_bytes() == made
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["backbone", "checkpoint"]
+    status, _, refusal = cli(*asked, "--policy", "none")
+    assert status == 2
+    assert "holds a training with other settings (policy 'imagenet', not 'none')" in refusal
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--cell-px", "0", "must be a number above 0, not 0"),
+        ("--crop-cell-px", "nan", "must be a number above 0, not nan"),
+        ("--seed", "-1", "must be a whole number of 0 or more, not -1"),
+        ("--epochs", "0", "must be a whole number of 1 or more, not 0"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(
+    crops: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str,
+    words: str,
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options(crops, tmp_path, option, value))
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_cell_is_as_wide_for_the_net_as_in_fields() -> None:
@@ -143,6 +185,7 @@ def _broken(folder: Path) -> None:
         (None, ["--policy", "cutmix"], "There is no policy named cutmix"),
         (None, ["--backbone", "resnet17"], "There is no backbone named resnet17"),
         (None, ["--weights", "imagenet"], "There are no ImageNet weights for hemanet"),
+        (None, ["--norm", "frozen"], "Frozen norms keep what the backbone came with"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_a_sentence(

@@ -33,7 +33,7 @@ def call(cli: Cli, data: Path, out: Path, *only: str) -> tuple[int, str, str]:
 
 
 def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
-    cli: Cli, data: Path, tmp_path: Path
+    cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status, told, refusal = call(cli, data, tmp_path, MARKS, STAGE1)
     assert status == 0, refusal
@@ -56,6 +56,13 @@ def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
         assert (tmp_path / "learning-hemanet.svg").read_text().startswith("<?xml")
     else:
         assert "Plots were left out: install matplotlib" in text
+
+    # What was made tiny is not taken for the table. (Nothing listens on the discard port.)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    asked = ["reproduce", "--data", data, "--out", tmp_path, "--only", MARKS]
+    status, _, refusal = cli(*asked)
+    assert (status, f"{MARKS}-seed0 made at another size" in refusal) == (2, True)
 
     # Called again it makes nothing; what was lost it makes again, and it comes out the same.
     assert "0 to make" in call(cli, data, tmp_path, MARKS, STAGE1)[1]

@@ -13,8 +13,9 @@ import pytest
 from ml import bundle
 from ml.augment import load
 from ml.config import InputConfig
-from ml.data import Field
+from ml.data import Field, read_table
 from ml.predict import Predictor
+from ml.progress import CANCELLED
 from ml.train import drawn
 from tests.ml.conftest import Cli
 from tests.ml.making import smear, start, write_csv, write_data
@@ -32,24 +33,40 @@ def test_a_whole_bundle_comes_out(trained: Path) -> None:
     assert set(told.counts) == {"RBC", "WBC", "PLT"}
 
 
+@pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, CANCELLED)])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
-    trained: Path, tmp_path: Path, cli: Cli
+    trained: Path, tmp_path: Path, cli: Cli, by: signal.Signals, status: int
 ) -> None:
     data = trained.parent / "data"
     arguments = ("train", "--data", data, "--out", tmp_path, "--epochs", "2", "--fold-epochs", "1")
     # The fit that calibrates is done: the one that is killed is the second.
-    shutil.copy(trained / "residuals.json", tmp_path)
+    shutil.copytree(trained / "fold", tmp_path / "fold")
     process = start(*arguments)
     first = tmp_path / "all-seed0" / "progress.json"
     wait_until(first.is_file, 60, "the first epoch's checkpoint")
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(by)
     told, _ = process.communicate()
-    assert "Measure" not in told
+    assert ("Measure" in told, process.returncode) == (False, status)
+    # With other settings what is done would be lost, or worse, taken for theirs.
+    status, told, refusal = cli(*arguments, "--seed", 1)
+    assert (status, "holds a training with other settings (seed 0, not 1)" in refusal) == (2, True)
     status, told, _ = cli(*arguments)
     assert (status, "epoch 1/2" in told, "epoch 2/2" in told) == (0, False, True), told
     whole, again = bundle.load(trained / "bundle"), bundle.load(tmp_path / "bundle")
     assert all(np.array_equal(again.weights[name], value) for name, value in whole.weights.items())
     assert again.calibration.spreads == whole.calibration.spreads
+
+
+def write_box(folder: Path, value: str) -> None:
+    """Put a box with this left, top, width and height into boxes.csv."""
+    row = {"image": "0.png", "label_set": "txl", "cell_type": "RBC"}
+    write_csv(folder / "boxes.csv", [row | dict.fromkeys("xywh", value)])
+
+
+def leave_out(folder: Path, column: str) -> None:
+    """Leave a column of fields.csv empty."""
+    rows = read_table(folder / "fields.csv", (column,))
+    write_csv(folder / "fields.csv", [row | {column: ""} for row in rows])
 
 
 def test_more_seeds_tell_what_chance_does(tmp_path: Path, cli: Cli) -> None:
@@ -94,15 +111,14 @@ def test_groups_are_drawn_alike_and_fields_without_red_cells_seldom() -> None:
             "has no column named source or split or wbc or plt",
         ),
         (lambda folder: write_data(folder, [0, 1], split="test"), "no labeled fields"),
+        (lambda folder: write_box(folder, "ten"), "a box of 0.png is not four numbers"),
+        (lambda folder: write_box(folder, "nan"), "a box of 0.png is not four numbers"),
+        (lambda folder: write_box(folder, "-4"), "with a width and a height of 0 or more"),
         (
-            lambda folder: write_csv(
-                folder / "boxes.csv",
-                [
-                    dict.fromkeys(("image", "label_set", "cell_type", *"xywh"), "one"),
-                ],
-            ),
-            "a box of one is not four numbers",
+            lambda folder: write_box(folder, "400"),
+            "(600, 600), outside the picture of 320 x 240",
         ),
+        (lambda folder: leave_out(folder, "rbc"), "none of these has a count of RBC"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_refused(

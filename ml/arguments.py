@@ -1,0 +1,171 @@
+"""What `python -m ml` takes: the commands, their options, and what options mean together."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from ml.bundle import BASE
+from ml.config import FRAME, NORMS, InputConfig, NetConfig
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    main = argparse.ArgumentParser(prog="python -m ml", description="Count cells in smear fields.")
+    commands = main.add_subparsers(dest="command", required=True)
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument("--threads", type=_positive, default=None, help="processor threads")
+        return command
+
+    def add_bundle(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--bundle", type=Path, default=BASE, help="model bundle (folder)")
+
+    def add_device(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+
+    predict = add("predict", "Count in pictures")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument("--microns-per-pixel", type=float, default=None)
+    predict.add_argument("--json", action="store_true", help="write JSON")
+    add_bundle(predict)
+    add_device(predict)
+
+    evaluate = add("evaluate", "Compare with counts made by people")
+    evaluate.add_argument("--images", type=Path, required=True, metavar="DIR")
+    evaluate.add_argument("--counts", type=Path, required=True, metavar="FILE.csv")
+    evaluate.add_argument("--split", default="", help="only rows with this value of split")
+    evaluate.add_argument("--source", default="", help="only rows with this value of source")
+    evaluate.add_argument("--json", action="store_true", help="write JSON")
+    add_bundle(evaluate)
+    add_device(evaluate)
+
+    pretrain = add("pretrain", "Teach a backbone to tell cells apart, from class folders of crops")
+    pretrain.add_argument("--data", type=Path, required=True, metavar="DIR")
+    pretrain.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_net(pretrain)
+    pretrain.add_argument("--epochs", type=_positive, default=7)
+    pretrain.add_argument(
+        "--policy",
+        default="imagenet",
+        help="an AutoAugment policy (imagenet, cifar10, svhn), rand, trivial or none",
+    )
+    pretrain.add_argument(
+        "--crop-cell-px", type=_above_zero, default=None, help="width of a red cell in the crops"
+    )
+    pretrain.add_argument("--limit", type=_positive, default=None, help="crops to learn from")
+    pretrain.add_argument(
+        "--credit", default="", help="whose crops they are and under which license, for the card"
+    )
+    pretrain.add_argument("--seed", type=_whole, default=0)
+    pretrain.add_argument(
+        "--deterministic", action="store_true", help="refuse operations that may vary"
+    )
+
+    train = add("train", "Make a bundle from a folder with fields.csv and boxes.csv")
+    train.add_argument("--data", type=Path, required=True, metavar="DIR")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--epochs", type=_positive, default=60)
+    train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
+    train.add_argument("--seed", type=_whole, default=0)
+    train.add_argument(
+        "--seeds", type=_positive, default=1, help="trainings; the first is the bundle"
+    )
+    _add_net(train)
+    train.add_argument("--head", choices=("map", "fc"), default="map")
+    train.add_argument("--supervision", choices=("marks", "counts"), default="marks")
+    train.add_argument(
+        "--start", type=Path, default=None, metavar="DIR", help="of pretrain's --out"
+    )
+    train.add_argument("--limit-fields", type=_positive, default=None, help="fields to learn from")
+
+    recalibrate = add("recalibrate", "Fit anew what a bundle calls unlike its training data")
+    add_bundle(recalibrate)
+    recalibrate.add_argument("--data", type=Path, required=True, metavar="DIR")
+    recalibrate.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    reproduce = add("reproduce", "Make the ablation's table: what stage 1, heads and marks change")
+    reproduce.add_argument("--data", type=Path, required=True, metavar="DIR")
+    reproduce.add_argument("--out", type=Path, required=True, metavar="DIR")
+    reproduce.add_argument(
+        "--only", action="append", default=[], help="pieces named so; repeatable"
+    )
+    reproduce.add_argument("--jobs", type=_positive, default=2, help="pieces at a time")
+    reproduce.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+
+    finetune = add("finetune", "Learn from a study's counts, and judge what came out")
+    add_bundle(finetune)
+    finetune.add_argument("--manifest", type=Path, required=True, metavar="FILE.json")
+    finetune.add_argument("--out", type=Path, required=True, metavar="DIR")
+    finetune.add_argument("--epochs", type=_positive, default=None)
+    finetune.add_argument("--seed", type=_whole, default=0)
+
+    bench = add("bench", "Measure how fast a bundle counts here")
+    _add_bench(bench)
+    add_bundle(bench)
+    return main
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--images", type=Path, default=None, metavar="DIR", help="JPEG files to use")
+    bench.add_argument("--fields", type=_positive, default=16, help="fields to draw otherwise")
+    bench.add_argument("--seconds", type=float, default=1.0, help="for each rate, at least")
+    bench.add_argument("--json", action="store_true", help="write JSON")
+
+
+def _add_net(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backbone", default="hemanet", help="hemanet or one of torchvision's, such as resnet18"
+    )
+    command.add_argument("--norm", choices=NORMS, default="batch", help="how to normalize features")
+    command.add_argument("--weights", choices=("none", "imagenet"), default="none")
+    command.add_argument(
+        "--cell-px", type=_above_zero, default=None, help="red cells' width in the net"
+    )
+
+
+def net_of(options: argparse.Namespace, head: str = "map") -> tuple[NetConfig, InputConfig]:
+    """Return the net and its input that the options ask for."""
+    net = NetConfig(name=options.backbone, head=head, norm=options.norm)
+    scale = InputConfig(frame=FRAME if head == "fc" else None)
+    return net, scale if options.cell_px is None else replace(scale, cell_px=options.cell_px)
+
+
+def _positive(text: str) -> int:
+    return _whole(text, least=1)
+
+
+def _whole(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not {text}")
+    return int(text)
+
+
+def _above_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return value
+
+
+def shown(options: argparse.Namespace, threads: int) -> str:
+    """Return the command for the model card, without this computer's paths."""
+    words = ["python", "-m", "ml", "train", "--data", "DATA", "--out", "OUT"]
+    words += ["--epochs", str(options.epochs), "--seed", str(options.seed)]
+    words += ["--threads", str(threads)]
+    plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
+    told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
+    told += ["limit_fields", "seeds"]
+    for name in told:
+        if getattr(options, name) != getattr(plain, name):
+            words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    if options.start is not None:
+        words += ["--start", "STAGE1"]
+    return shlex.join(words)
