@@ -24,7 +24,8 @@ from ml.optics import Floats, background, density
 VISIBLE = 0.17
 # Share of the cells they did count at the border of the picture that may lie below that.
 VISIBLE_TAIL = 0.03
-# Pictures are kept at no more than this many pixels per red cell: the largest zoom needs no more.
+# Pictures are kept at no more than this many pixels per red cell: the largest zoom whose counts
+# train (2 to the power of 0.8, `Zoom.counted`, times 48 pixels) needs no more.
 KEEP_CELL_PX = 84.0
 NOISE_SIDE = 1024
 # Left, top, right, bottom in pixels.

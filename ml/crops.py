@@ -40,6 +40,8 @@ OFF_MIDDLE = 0.12
 # stain there is, so that half the crops keep theirs.
 WITH_POLICY = 0.5
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+# AutoAugment's three (Cubuk et al. 2019, arXiv 1805.09501), RandAugment (Cubuk et al. 2020, arXiv
+# 1909.13719), TrivialAugment (Mueller and Hutter 2021, arXiv 2103.10158).
 POLICIES = ("imagenet", "cifar10", "svhn", "rand", "trivial", "none")
 
 

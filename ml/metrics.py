@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+# A percentile interval asks for 1000 at least (Efron and Tibshirani 1993, An Introduction to the
+# Bootstrap, chapter 13).
 RESAMPLES = 2000
 LEVEL = 0.95
 
