@@ -44,6 +44,7 @@ def test_a_file_over_the_limit_is_refused(bob: Client, slide: Slide, settings) -
         400,
         "This file is larger than 1 MB. Save it as JPEG, or cut it into fields.",
     )
+    assert send(bob, slide, smear_file(1))[0] == 201
 
 
 def test_a_request_without_a_file_says_so(bob: Client, slide: Slide) -> None:

@@ -84,9 +84,11 @@ def test_readers_who_counted_different_types_do_not_agree(field: Field, people: 
     assert current(field) is None
 
 
-def test_the_same_counts_again_change_nothing(field: Field, people: People) -> None:
+def test_the_same_counts_again_stay_the_reference(field: Field, people: People) -> None:
     count(field, people.bob, RBC=8)
     first = ReferenceCount.objects.get()
     count(field, people.bob, RBC=8)
-    # A new reading stands behind the same number: the row says which one.
-    assert ReferenceCount.objects.filter(superseded_at=None).get().counts == first.counts
+    # A new reading stands behind the same number: the newest row says which one.
+    now = ReferenceCount.objects.get(superseded_at=None)
+    assert now.counts == first.counts == {"RBC": 8}
+    assert (first.reading, now.reading) == tuple(field.readings.order_by("revision"))

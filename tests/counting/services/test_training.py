@@ -77,12 +77,15 @@ def test_enough_new_counts_start_a_run(
 
 
 def test_no_run_starts_by_itself_when_it_is_switched_off(
-    study: Study, field: Field, people: People, django_capture_on_commit_callbacks: Any
+    study: Study, slide: Slide, people: People, django_capture_on_commit_callbacks: Any
 ) -> None:
-    Study.objects.filter(pk=study.pk).update(retrain_after=None)
-    with django_capture_on_commit_callbacks(execute=True):
-        count(field, people.bob, RBC=8)
-    assert not TrainingRun.objects.exists()
+    for field, after, runs in zip(
+        add_fields(slide, people.bob, range(2)), (None, 1), (0, 1), strict=True
+    ):
+        Study.objects.filter(pk=study.pk).update(retrain_after=after)
+        with django_capture_on_commit_callbacks(execute=True):
+            count(field, people.bob, RBC=8)
+        assert TrainingRun.objects.count() == runs
 
 
 def test_the_schedule_trains_only_what_changed(
