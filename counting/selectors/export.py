@@ -37,6 +37,8 @@ COLUMNS = (
     "faults",
     "prediction_shown",
     "fields",
+    "fields_counted",
+    "fields_predicted",
     "flag",
     "notice",
 )
@@ -117,15 +119,22 @@ def _words(flag: Flag) -> str:
 
 
 def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the slide's totals: over the fields that are counted, and that are predicted.
+    """Yield the slide's totals: over the fields that are counted, and over those predicted.
 
-    Flagged fields are neither.
+    Each comes with its number of fields, since they need not be the same. Flagged fields are in
+    neither.
     """
     readable = sum(view.flag is None for view in views)
     for code in codes:
         counted = [part for view in views if (part := _counted(view, code))]
         predicted = [part for view in views if (part := _predicted(view, code))]
-        row: dict[str, Any] = {"level": "slide", "cell_type": code, "fields": readable}
+        row: dict[str, Any] = {
+            "level": "slide",
+            "cell_type": code,
+            "fields": readable,
+            "fields_counted": len(counted),
+            "fields_predicted": len(predicted),
+        }
         if counted:
             row["count"] = sum(part["count"] for part in counted)
             row["basis"] = f"{len(counted)} fields counted"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
@@ -246,6 +247,37 @@ def test_counts_come_as_csv_with_model_and_reader(
         "For research use only. Not for use in diagnostic procedures."
     }
     assert AuditEntry.objects.filter(action="counts.export").count() == 1
+
+
+def test_the_csv_says_over_how_many_fields_each_total_goes(
+    bob: Client, study: Study, slide: Slide, predict_all: Callable[[], int]
+) -> None:
+    Study.objects.filter(pk=study.pk).update(blind_share=0.5)
+    made = [
+        bob.post("/api/v1/fields/", {"slide": slide.pk, "image": upload(smear_file(n))}).json()
+        for n in range(4)
+    ]
+    predict_all()
+    seen = [bob.get(f"/api/v1/fields/{row['id']}/").json() for row in made]
+    shown = [row for row in seen if row["prediction"]]
+    assert 0 < len(shown) < len(made)
+    bob.post(
+        f"/api/v1/fields/{shown[0]['id']}/readings/",
+        {"counts": {"RBC": 8}, "submit": True},
+        content_type="application/json",
+    )
+    answer = bob.get(f"/api/v1/studies/{study.pk}/counts.csv")
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    rows = csv.DictReader(io.StringIO(text))
+    tour = (settings.BASE_DIR / "docs" / "api.md").read_text()
+    assert all(f"`{column}`" in tour for column in rows.fieldnames or [""])
+    totals = {row["cell_type"]: row for row in rows if row["level"] == "slide"}
+    red, white = totals["RBC"], totals["WBC"]
+    assert (red["fields"], red["fields_counted"], red["count"]) == ("4", "1", "8")
+    assert (white["fields_counted"], white["count"]) == ("0", "")
+    assert red["fields_predicted"] == str(len(shown))
+    predicted = sum(row["prediction"]["counts"]["RBC"]["value"] for row in shown)
+    assert red["predicted"] == str(predicted)
 
 
 def test_a_code_cannot_be_a_spreadsheet_formula(bob: Client, study: Study) -> None:
