@@ -20,6 +20,9 @@ from counting.services import calibrations as services
 
 from .common import action, frame, signed_in
 
+# Where lines that were refused wait for the page, to be put right there.
+REFUSED_LINES = "refused-samples"
+
 
 def _back(calibration_id: int, sample_id: int | None = None) -> str:
     return reverse("calibration", args=[calibration_id])
@@ -75,6 +78,7 @@ def calibration(request: HttpRequest, calibration_id: int) -> HttpResponse:
         row=view,
         slides=slides.exclude(pk__in=used).distinct(),
         wanted=WANTED_SAMPLES,
+        lines=request.session.pop(REFUSED_LINES, ""),
         may_change=_may_change(request, row.study_id),
     )
     return render(request, "calibrations/calibration.html", context)
@@ -84,8 +88,13 @@ def calibration(request: HttpRequest, calibration_id: int) -> HttpResponse:
 def add(request: HttpRequest, calibration_id: int) -> HttpResponse:
     """Add samples from lines of text."""
     row = access.get_calibration_for(signed_in(request), calibration_id, Role.REVIEWER)
-    samples = services.read_samples(request.POST.get("samples", ""))
-    added = services.add_samples(calibration=row, actor=signed_in(request), samples=samples)
+    lines = request.POST.get("samples", "")
+    try:
+        samples = services.read_samples(lines)
+        added = services.add_samples(calibration=row, actor=signed_in(request), samples=samples)
+    except Refused:
+        request.session[REFUSED_LINES] = lines
+        raise
     messages.success(
         request,
         ngettext("%(n)d sample added.", "%(n)d samples added.", len(added)) % {"n": len(added)},

@@ -1,0 +1,40 @@
+"""The calibration page: samples from lines of text."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from django.test import Client
+
+from counting.models import Calibration, Study
+from counting.services import calibrations
+from tests.counting.conftest import People
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def calibration(study: Study, people: People) -> Calibration:
+    return calibrations.create_calibration(
+        study=study, actor=people.rita, cell_type="WBC", microscope="M1", objective="100x"
+    )
+
+
+def test_lines_that_are_refused_come_back_to_be_put_right(
+    alice: Client, calibration: Calibration
+) -> None:
+    address = f"/calibrations/{calibration.pk}/add/"
+    lines = "K1; 7200; 2.4; 20\nK2; <abc>; 2.1; 20"
+    page = html.unescape(alice.post(address, {"samples": lines}, follow=True).content.decode())
+    assert "Line 2 is not understood." in page
+    assert f">{lines}</textarea>" in page
+    assert not calibration.samples.exists()
+    # Once: who comes back later begins anew.
+    assert "K1; 7200" not in alice.get(f"/calibrations/{calibration.pk}/").content.decode()
+
+    right = lines.replace("<abc>", "6900")
+    page = alice.post(address, {"samples": right}, follow=True).content.decode()
+    assert "2 samples added." in page
+    assert "K1; 7200" not in page
+    assert calibration.samples.count() == 2
