@@ -126,6 +126,24 @@ def add_fields(slide: Slide, actor: User, seeds: range) -> list[Field]:
     ]
 
 
+def bare_fields(slide: Slide, number: int, *, blind: bool = False) -> list[Field]:
+    """Make fields without pictures, many and fast, where nothing looks at one."""
+    there = slide.fields.count()
+    return [
+        Field.objects.create(
+            slide=slide,
+            study=slide.study,
+            name=f"{slide.code}-{n}",
+            sha256=f"{slide.code}-{n}",
+            width=320,
+            height=240,
+            uploaded_by=slide.created_by,
+            blind=blind,
+        )
+        for n in range(there, there + number)
+    ]
+
+
 @pytest.fixture
 def predict_all() -> Callable[[], int]:
     """Return a function that does the inference worker's work here: every waiting job."""

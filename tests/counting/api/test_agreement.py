@@ -17,31 +17,13 @@ from django.test.utils import CaptureQueriesContext
 
 from counting.models import AuditEntry, Field, Membership, Prediction, Role, Slide, Study
 from counting.services import readings, registry, slides
-from tests.counting.conftest import People, count
+from tests.counting.conftest import People, bare_fields, count
 
 pytestmark = pytest.mark.django_db
 
 TRUTH = [3, 5, 5, 8, 9, 12, 14, 15, 18, 21, 25, 30]
 # What the second way of counting adds to the first.
 OFF = [0, 1, -1, 2, 0, -1, 1, 3, -2, 0, 2, 1]
-
-
-def make_fields(slide: Slide, actor: User, many: int, *, blind: bool = False) -> list[Field]:
-    """Make fields without pictures: nothing here looks at one."""
-    there = Field.objects.count()
-    return [
-        Field.objects.create(
-            slide=slide,
-            study=slide.study,
-            name=f"{number}.png",
-            sha256=f"{number:064d}",
-            width=320,
-            height=240,
-            uploaded_by=actor,
-            blind=blind,
-        )
-        for number in range(there, there + many)
-    ]
 
 
 def predict(field: Field, value: int) -> Prediction:
@@ -54,8 +36,8 @@ def predict(field: Field, value: int) -> Prediction:
 
 
 @pytest.fixture
-def fields(slide: Slide, people: People) -> list[Field]:
-    return make_fields(slide, people.bob, len(TRUTH))
+def fields(slide: Slide) -> list[Field]:
+    return bare_fields(slide, len(TRUTH))
 
 
 @pytest.fixture
@@ -112,7 +94,7 @@ def test_the_number_of_queries_does_not_grow_with_the_fields(
 ) -> None:
     with CaptureQueriesContext(connection) as few:
         get(bob, address)
-    for field in make_fields(slide, people.bob, 5):
+    for field in bare_fields(slide, 5):
         predict(field, 20)
         count(field, people.bob, RBC=24)
     with django_assert_max_num_queries(len(few)):
@@ -123,7 +105,7 @@ def test_differences_are_told_slide_by_slide(
     bob: Client, address: str, counted: list[Field], study: Study, people: People
 ) -> None:
     second = slides.create_slide(study=study, code="S2", actor=people.bob)
-    for field in make_fields(second, people.bob, 3):
+    for field in bare_fields(second, 3):
         predict(field, 20)
         count(field, people.bob, RBC=24)
     found = {row["slide"]: row for row in get(bob, address)["slides"]}
@@ -186,7 +168,7 @@ def test_an_open_field_shows_no_reading_of_another(
 def test_blind_predictions_are_in_the_figures_and_never_one_by_one(
     bob: Client, alice: Client, address: str, slide: Slide, people: People
 ) -> None:
-    blind = make_fields(slide, people.bob, 10, blind=True)
+    blind = bare_fields(slide, 10, blind=True)
     for number, field in enumerate(blind):
         predict(field, 60 + number)
         if number < 9:
@@ -228,7 +210,7 @@ def test_the_sway_of_a_shown_prediction(
     bob: Client, address: str, slide: Slide, people: People
 ) -> None:
     def read(method: str, offs: list[int], *, blind: bool = False) -> None:
-        fields = make_fields(slide, people.bob, len(offs), blind=blind)
+        fields = bare_fields(slide, len(offs), blind=blind)
         for field, off in zip(fields, offs, strict=True):
             prediction = predict(field, 20)
             readings.save_reading(

@@ -8,7 +8,7 @@ from counting.models import Field, ModelVersion, Prediction, Reason, Slide, Stud
 from counting.selectors import queue
 from counting.selectors.fields import view_field
 from counting.services import assignments, slides
-from tests.counting.conftest import People, add_fields, count
+from tests.counting.conftest import People, add_fields, bare_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -23,22 +23,6 @@ def predict(field: Field, value: int, width: int, *, novelty: float = 0.1) -> No
         novelty=novelty,
         novel=novelty > 0.5,
     )
-
-
-def bare_fields(slide: Slide, number: int) -> list[Field]:
-    """Make fields without pictures, many and fast."""
-    return [
-        Field.objects.create(
-            slide=slide,
-            study=slide.study,
-            name=f"{slide.code}-{n}",
-            sha256=f"{slide.code}-{n}",
-            width=320,
-            height=240,
-            uploaded_by=slide.created_by,
-        )
-        for n in range(number)
-    ]
 
 
 @pytest.fixture
