@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from tests.browser import sign_in
 from tests.counting.pictures import smear_file
@@ -188,13 +188,13 @@ def test_counts_left_by_another_tab_are_sent_as_they_were_left(
     # As after signing in again in a tab of its own: the first tab still tries.
     tab = another_tab(page)
     sent: list[int] = []
-    tab.route(
-        "**/readings/",
-        lambda route: (
-            sent.append(route.request.post_data_json["counts"]["RBC"]),
-            route.continue_(),
-        ),
-    )
+
+    def pass_on(route: Route) -> None:
+        body = route.request.post_data_json or {}
+        sent.append(body["counts"]["RBC"])
+        route.continue_()
+
+    tab.route("**/readings/", pass_on)
     tab.goto(f"{web.url}/fields/{field}/")
     expect(red(tab)).to_have_value("4")
     press(tab, "r", 1)
@@ -218,7 +218,12 @@ def test_a_browser_that_keeps_nothing_asks_before_it_leaves(
     press(page, "r", 3)
     expect(page.locator("[data-notice=trouble]")).to_contain_text("leave this page open")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     page.close(run_before_unload=True)
     wait_until(lambda: page.evaluate("1") and asked, 10, "the browser to ask")
     assert asked == ["beforeunload"]

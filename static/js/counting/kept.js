@@ -61,12 +61,16 @@ export class Kept {
     return found.entry;
   }
 
-  /** @param {number} fieldId @param {Entry} entry */
+  /**
+   * @param {number} fieldId @param {Entry} entry
+   * @returns {boolean} whether it is kept; storage may be off or full
+   */
   write(fieldId, entry) {
     try {
       localStorage.setItem(this.#key(fieldId), JSON.stringify({ ...entry, at: Date.now() }));
+      return true;
     } catch {
-      // Storage is off or full; the server still gets it within a second.
+      return false;
     }
   }
 

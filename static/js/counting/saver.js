@@ -14,6 +14,8 @@ const DRAFT_AFTER = 600;
 const TRY_AGAIN = [1000, 2000, 5000, 10000];
 /** Milliseconds that who comes back to a field waits for its submission to arrive. */
 const ARRIVAL = 1000;
+/** Milliseconds after which a save that nobody answers is sent again: a line may die in silence. */
+const PATIENCE = 30000;
 
 export class Saver {
   /**
@@ -27,6 +29,8 @@ export class Saver {
     this.tab = Array.from(random, (part) => part.toString(36)).join("");
     this.kept = new Kept(userId, this.tab);
     this.onState = onState;
+    /** Fields whose counts only this page has: no answer yet, and no room in the browser. */
+    this.loose = new Set();
     /** What each field's next save is based on. @type {Map<number, {version?: number, tab?: string}>} */
     this.bases = new Map();
     /** @type {Map<number, Conflict>} fields that were saved elsewhere meanwhile */
@@ -61,7 +65,9 @@ export class Saver {
   #keep(fieldId, reading) {
     const change = (this.changes.get(fieldId) ?? 0) + 1;
     this.changes.set(fieldId, change);
-    this.kept.write(fieldId, { ...reading, ...this.bases.get(fieldId) });
+    const isKept = this.kept.write(fieldId, { ...reading, ...this.bases.get(fieldId) });
+    if (isKept) this.loose.delete(fieldId);
+    else this.loose.add(fieldId);
     return change;
   }
 
@@ -73,7 +79,13 @@ export class Saver {
     const conflict = this.conflicts.get(fieldId);
     this.conflicts.delete(fieldId);
     if (conflict) this.bases.set(fieldId, { version: conflict.other.version, tab: this.tab });
-    if (whose === "other") this.kept.forget(fieldId);
+    if (whose === "other") this.#forget(fieldId);
+  }
+
+  /** @param {number} fieldId what is kept here of it is needed no more */
+  #forget(fieldId) {
+    this.kept.forget(fieldId);
+    this.loose.delete(fieldId);
   }
 
   /** @param {number} fieldId @param {Reading} reading a draft; the newest replaces those before */
@@ -141,11 +153,10 @@ export class Saver {
       if (!reading.submit && change !== this.changes.get(fieldId)) return null;
       this.onState(fieldId, "saving", null);
       try {
-        const json = { ...reading, ...this.bases.get(fieldId), reader: this.reader };
-        const answer = await api(`fields/${fieldId}/readings/`, { method: "POST", json });
+        const answer = await this.#post(fieldId, { ...reading, ...this.bases.get(fieldId) });
         this.bases.set(fieldId, { version: answer.version, tab: this.tab });
         if (change === this.changes.get(fieldId)) {
-          this.kept.forget(fieldId);
+          this.#forget(fieldId);
           this.onState(fieldId, "saved", null);
         }
         return answer;
@@ -165,6 +176,20 @@ export class Saver {
         this.onState(fieldId, "waiting", error);
         await this.#pause(TRY_AGAIN[Math.min(attempt, TRY_AGAIN.length - 1)]);
       }
+    }
+  }
+
+  /** @param {number} fieldId @param {object} entry @returns {Promise<any>} the server's answer */
+  async #post(fieldId, entry) {
+    const quit = new AbortController();
+    const timeout = new DOMException("", "TimeoutError");
+    const timer = window.setTimeout(() => quit.abort(timeout), PATIENCE);
+    try {
+      const json = { ...entry, reader: this.reader };
+      const { signal } = quit;
+      return await api(`fields/${fieldId}/readings/`, { method: "POST", json, signal });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -192,8 +217,7 @@ export class Saver {
     for (const { key, fieldId, entry } of this.kept.all()) {
       if (fieldId === exceptField) continue;
       try {
-        const json = { ...entry, reader: this.reader };
-        await api(`fields/${fieldId}/readings/`, { method: "POST", json });
+        await this.#post(fieldId, entry);
         this.kept.remove(key);
       } catch (error) {
         if (!(error instanceof ApiError)) continue;

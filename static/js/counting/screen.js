@@ -69,6 +69,9 @@ export class Screen {
     this.onCount = () => {};
     addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
     addEventListener("pagehide", () => this.saver.flush());
+    addEventListener("beforeunload", (event) => {
+      if (this.saver.loose.size > 0) event.preventDefault();
+    });
     // Also when the reader comes back, perhaps from signing in again in another tab.
     document.addEventListener("visibilitychange", () => this.saver.flush());
   }
@@ -137,7 +140,11 @@ export class Screen {
     this.onField();
     this.showPrediction(field);
     this.changed({ quiet: true });
-    if (kept) this.keepDraft();
+    if (kept) {
+      // At once, as it was left: what is counted from here on is this tab's own.
+      this.keepDraft();
+      this.saver.flush();
+    }
     // Until here a typed number would have been lost to the draft that came after it.
     one(".tallies").inert = false;
   }

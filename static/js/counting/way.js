@@ -157,7 +157,11 @@ export class Way {
     const { field, panel, saver, dirty, standing } = this.screen;
     const here = field?.id === fieldId;
     const refused = state === "refused" || state === "conflict";
-    panel.notice("trouble", Boolean(error) && (here || !refused), error?.message);
+    const loose = saver.loose.has(fieldId)
+      ? gettext("This browser has no room to keep your counts: leave this page open.")
+      : "";
+    const words = [error?.message, loose].filter(Boolean).join(" ");
+    panel.notice("trouble", Boolean(error) && (here || !refused), words);
     one("[data-sign-in]").hidden = error?.status !== 401;
     if (here || state === "waiting") panel.saved(state);
     // The field on the screen tells its own state again.

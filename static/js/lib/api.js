@@ -79,6 +79,7 @@ export async function api(path, options = {}) {
   }
   if (method !== "GET") headers.set("X-CSRFToken", csrfToken());
   let response;
+  let text;
   try {
     response = await fetch(path.startsWith("/") ? path : API + path, {
       method,
@@ -88,11 +89,11 @@ export async function api(path, options = {}) {
       keepalive: options.keepalive,
       credentials: "same-origin",
     });
+    text = await response.text();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw noAnswer();
   }
-  const text = await response.text();
   let answer = null;
   try {
     answer = text ? JSON.parse(text) : null;
