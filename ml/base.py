@@ -67,6 +67,7 @@ def make(
     """
     config, supervision = plan.config, plan.settings.supervision
     begun = stage1.read(Path(plan.settings.start)) if plan.settings.start else None
+    plan.out.mkdir(parents=True, exist_ok=True)  # rather refused now than after an epoch
     fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)
     loaded = load_fields(fields, config, supervision)
     marked = sum(all(field.marked(code) for code in field.counts) for field in fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,19 @@ def save(
         save_file(plain, part / "state.safetensors")
         told = {"epoch": epoch, "steps": average.steps, "stamp": dict(stamp)}
         write_json(part / "progress.json", told)
+
+
+def refuse_diverged(total: float, epoch: int) -> None:
+    """Refuse to keep an epoch (counted from 1) whose losses do not sum to a number.
+
+    Raises:
+        BadData: they do not.
+    """
+    if not math.isfinite(total):
+        raise BadData(
+            f"The loss is no number any more in epoch {epoch}: the weights ran away. Begin with "
+            "others (--start, --weights, --seed), or normalize otherwise (--norm)."
+        )
 
 
 def refuse_other(folder: Path, stamp: Mapping[str, Any]) -> None:

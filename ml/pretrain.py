@@ -106,6 +106,7 @@ def pretrain(
         raise BadData(
             f"There is no policy named {settings.policy}. Use one of {', '.join(POLICIES)}."
         )
+    out.mkdir(parents=True, exist_ok=True)  # rather refused now than after an epoch
     classes, crops = read_crops(data)
     teach = [crop for crop in crops if not crop.held_out]
     judge = [crop for crop in crops if crop.held_out]
@@ -203,6 +204,7 @@ def fit(
                     f"loss {losses / seen:.3f}  right {right / seen:.1%}  "
                     f"{pace.told(epoch * len(crops) + seen)}"
                 )
+        checkpoint.refuse_diverged(losses, epoch + 1)
         checkpoint.save(folder, model, optimizer, average, epoch + 1, stamp)
     model.load_state_dict(average.state)
     return model.eval().cpu()

@@ -204,8 +204,8 @@ def train(
     returned now, `check` at each step; both may raise to end the training.
 
     Raises:
-        BadData: the weights to begin with cannot be used, fewer fields than a batch, or `folder`
-            holds a training with other settings.
+        BadData: the weights to begin with cannot be used, fewer fields than a batch, `folder`
+            holds a training with other settings, or the weights run away.
     """
     if len(loaded) < settings.batch:
         raise BadData(f"{len(loaded)} fields are too few to train: a batch has {settings.batch}.")
@@ -253,6 +253,7 @@ def train(
             f"epoch {done}/{settings.epochs}  loss {total / max(1, per_epoch):.3f}  "
             f"{pace.told(done * each)}"
         )
+        checkpoint.refuse_diverged(total, done)
         checkpoint.save(folder, net, optimizer, average, done, stamp)
         watch(done, lambda: _averaged(net, average))
     return _averaged(net, average)

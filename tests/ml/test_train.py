@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from ml import bundle
+from ml import bundle, stage1
 from ml.augment import load
-from ml.config import InputConfig
+from ml.config import InputConfig, NetConfig
 from ml.data import Field, read_table
+from ml.nets import make_backbone
 from ml.predict import Predictor
 from ml.progress import CANCELLED
 from ml.train import drawn
@@ -55,6 +57,30 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     whole, again = bundle.load(trained / "bundle"), bundle.load(tmp_path / "bundle")
     assert all(np.array_equal(again.weights[name], value) for name, value in whole.weights.items())
     assert again.calibration.spreads == whole.calibration.spreads
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_it_begins(
+    cli: Cli, tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", range(2))
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    status, told, refusal = cli("train", "--data", data, "--out", taken)
+    assert (status, told, f"Cannot use {taken}" in refusal) == (2, "", True)
+
+
+def test_weights_that_run_away_end_the_training(cli: Cli, tmp_path: Path) -> None:
+    """Norms frozen at what was never trained, and ever larger weights: no number is left."""
+    data = write_fields(tmp_path / "data")
+    net = NetConfig()
+    backbone = make_backbone(net)
+    for value in backbone.parameters():
+        torch.nn.init.constant_(value, 1e18)
+    stage1.save(tmp_path / "wild", backbone, net, InputConfig(), {})
+    small = ("--epochs", 1, "--cell-px", TINY_PX, "--norm", "frozen", "--start", tmp_path / "wild")
+    status, _, refusal = cli("train", "--data", data, "--out", tmp_path / "out", *small)
+    assert (status, "no number any more in epoch 1" in refusal) == (2, True), refusal
+    assert not (tmp_path / "out" / "bundle").exists()
 
 
 def write_box(folder: Path, value: str) -> None:
