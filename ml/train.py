@@ -48,9 +48,9 @@ class Settings:
     GPU adds in an order of its own.
 
     supervision: "marks" (counts, and marks where a field has them) or "counts" (no marks: nothing
-    can be cropped then). settle: share of the epochs, at the end, in views as fields will come
-    and with the norms held still. start: folder of stage 1's backbone, or "". weights: what the
-    backbone begins with otherwise, "none" or "imagenet".
+    can be cropped then). settle: share of the epochs, at the end, in views as fields will come.
+    still: share of the epochs, at the end, with the norms held still. start: folder of stage 1's
+    backbone, or "". weights: what the backbone begins with otherwise, "none" or "imagenet".
     """
 
     epochs: int = 40
@@ -59,6 +59,7 @@ class Settings:
     weight_decay: float = 1e-3
     mosaic: float = 0.2
     settle: float = 0.6
+    still: float = 0.6
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
@@ -96,7 +97,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield one epoch: fields in an order and in views drawn from seed and epoch."""
     rng = np.random.default_rng([settings.seed, epoch])
-    settled = settles(settings, epoch)
+    settled = _last(settings.settle, epoch, settings.epochs)
     augmenter = Augmenter(config.input, SETTLED if settled else Zoom(), rng)
     order = drawn(loaded, rng)
     types = len(config.cell_types)
@@ -118,9 +119,9 @@ def batches(
         yield collate(views, types, STRIDE)
 
 
-def settles(settings: Settings, epoch: int) -> bool:
-    """Whether an epoch belongs to the last part of the training."""
-    return epoch >= round(settings.epochs * (1 - settings.settle))
+def _last(share: float, epoch: int, epochs: int) -> bool:
+    """Whether an epoch belongs to the last share of a training."""
+    return epoch >= round(epochs * (1 - share))
 
 
 def drawn(loaded: Sequence[Loaded], rng: np.random.Generator) -> list[int]:
@@ -227,7 +228,7 @@ def train(
     pace = Pace(settings.epochs * each, "fields", first * each)
     for epoch in range(first, settings.epochs):
         net.train()
-        if settles(settings, epoch):
+        if _last(settings.still, epoch, settings.epochs):
             for module in net.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
