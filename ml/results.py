@@ -138,17 +138,21 @@ class Change:
     share: tuple[float | None, tuple[float, float] | None]
 
 
-def compare(name: str, code: str, first: Row, second: Row, truth: Truth) -> Change | None:
-    """Compare two rows in one set of fields; None where these were not counted."""
+def compare(name: str, code: str, pairs: Sequence[tuple[Row, Row]], truth: Truth) -> Change | None:
+    """Compare the second rows of pairs with the first in one set of fields, errors averaged over
+    pairs; None where these fields were not counted.
+    """
     true = truth.counts.get(name, {}).get(code)
-    if true is None or name not in first.told or not np.isfinite(true).any():
+    pairs = [pair for pair in pairs if name in pair[0].told]
+    if true is None or not pairs or not np.isfinite(true).any():
         return None
     known = np.isfinite(true)
-    seeds = min(first.seeds, second.seeds)
-    before, after = (
-        np.abs(row.told[name][code][known, :seeds] - true[known, None]).mean(axis=1)
-        for row in (first, second)
-    )
+    errors = []
+    for pair in pairs:
+        seeds = min(row.seeds for row in pair)
+        told = [row.told[name][code][known, :seeds] for row in pair]
+        errors.append([np.abs(one - true[known, None]).mean(axis=1) for one in told])
+    before, after = np.mean(errors, axis=0)
     spread = metrics.interval(lambda a, b: float((a - b).mean()), before, after)
     assert spread is not None
     return Change(
