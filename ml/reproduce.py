@@ -70,8 +70,8 @@ class Job:
             return self.place.result(self.piece).is_file()
         return (self.place.stage1(self.backbone) / "backbone" / "backbone.json").is_file()
 
-    def refuse_other_size(self) -> None:
-        """Refuse a result that was made at another size, as by --quick.
+    def refuse_other(self) -> None:
+        """Refuse a result that was made at another size, as by --quick, or with other settings.
 
         Raises:
             BadData: there is one.
@@ -80,15 +80,18 @@ class Job:
             return
         size = self.place.size(self.backbone)
         if self.piece:
-            same = read_json(self.place.result(self.piece))["size"] == asdict(size)
+            told = read_json(self.place.result(self.piece))
+            settings = asdict(settings_of(self.place, self.piece))
+            settings["start"] = told["settings"]["start"]  # a path, written in one way or another
+            same = (told["size"], told["settings"]) == (asdict(size), settings)
         else:
             told = stage1.read(self.place.stage1(self.backbone))
             made = (told["settings"]["epochs"], told["settings"]["limit"], told["input"]["cell_px"])
             same = made == (size.pretrain_epochs, size.crops, size.cell_px)
         if not same:
             raise BadData(
-                f"{self.place.out} holds {self.name} made at another size, with or without "
-                "--quick. Name another --out, or remove that folder to begin anew."
+                f"{self.place.out} holds {self.name} made at another size (--quick) or with other "
+                "settings. Name another --out, or remove that folder to begin anew."
             )
 
     def run(self, report: Report, check: Check) -> None:
@@ -131,7 +134,7 @@ def reproduce(
         read_crops(place.data / "cells")
     then = [Job(place, piece.backbone, piece) for piece in chosen]
     for job in first + then:
-        job.refuse_other_size()
+        job.refuse_other()
     left = [job for job in first + then if not job.done]
     report(f"{len(first + then)} pieces, {len(left)} to make, {jobs} at a time")
     if left:
