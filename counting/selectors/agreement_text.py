@@ -60,6 +60,9 @@ def figure_rows(found: Comparison) -> list[FigureRow]:
             _row(_("Slope"), figures.line.slope, _("Passing & Bablok 1983")),
             _row(_("Intercept"), figures.line.intercept, _("Passing & Bablok 1983")),
         ]
+    else:
+        why = _("these counts fix no line: count more fields, from few cells to many")
+        rows += [FigureRow(name, "–", "–", why) for name in (_("Slope"), _("Intercept"))]
     if figures.icc is not None:
         source = _("absolute agreement; Shrout & Fleiss 1979, McGraw & Wong 1996")
         rows.append(_row(_("ICC(2,1)"), figures.icc, source))

@@ -45,8 +45,9 @@ def save_reading(
     """Save a reader's counts of a field, as the reader's draft or as a new submitted revision.
 
     `counts` maps cell type codes to whole numbers; a type left out is not counted, but a type
-    that only has marks is counted by them. A draft keeps the field for the reader; submitting
-    makes the reference count anew.
+    that only has marks is counted by them. Where a submitted reading has both they are the same
+    number; a draft keeps both as they are. A draft keeps the field for the reader; submitting makes
+    the reference count anew.
 
     `version` is the version of the reader's own reading that this one is based on, 0 for none;
     without it nothing is compared. `tab` names the browser tab or script: it is never in conflict
@@ -61,6 +62,15 @@ def save_reading(
     placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
     numbers = check_counts(counts, codes=codes)
     for code, number in Counter(mark["cell_type"] for mark in placed).items():
+        if submit and numbers.get(code, number) != number:
+            raise Refused(
+                _(
+                    "%(code)s: %(counted)d counted, but %(marked)d marked. Send a mark for each "
+                    "cell, or no marks of this type."
+                )
+                % {"code": code, "counted": numbers[code], "marked": number},
+                "marks",
+            )
         numbers.setdefault(code, number)
     if submit and not numbers:
         raise Refused(_("There is no count in this reading. Count at least one type."), "counts")

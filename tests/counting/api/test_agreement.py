@@ -114,6 +114,23 @@ def test_differences_are_told_slide_by_slide(
     assert found["S1"]["mean"] == pytest.approx(0.5)
 
 
+def test_a_line_that_the_counts_do_not_fix_is_said_to_be_missing(
+    bob: Client, address: str, study: Study, fields: list[Field], people: People
+) -> None:
+    page = f"/studies/{study.pk}/agreement/"
+    words = "these counts fix no line"
+    for field in fields[:4]:
+        predict(field, 20)
+        count(field, people.bob, RBC=20)
+    assert get(bob, address)["figures"]["passing_bablok"] is None
+    assert bob.get(page).content.decode().count(words) == 2
+    for field, cells in zip(fields[4:], TRUTH, strict=False):
+        predict(field, cells)
+        count(field, people.bob, RBC=cells)
+    assert get(bob, address)["figures"]["passing_bablok"]["slope"]["value"] == 1
+    assert words not in bob.get(page).content.decode()
+
+
 def test_a_reader_is_not_compared_with_the_own_reference(
     bob: Client, address: str, counted: list[Field], people: People
 ) -> None:

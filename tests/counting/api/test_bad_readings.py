@@ -18,7 +18,7 @@ def mark(**changes: Any) -> dict[str, Any]:
     return {"cell_type": "RBC", "x": 1, "y": 1, **changes}
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "negative": ({"counts": {"RBC": -1}}, "negative"),
     "absurd": ({"counts": {"RBC": 1_000_000}}, "at most 20000"),
     "endless": ({"counts": {"RBC": 10**400}}, "at most 20000"),
@@ -37,6 +37,11 @@ BAD = {
     "mark without place": ({"marks": [{"cell_type": "RBC"}]}, "needs cell_type, x and y"),
     "mark of unknown type": ({"marks": [mark(cell_type="XYZ")]}, "does not count"),
     "marks as text": ({"marks": "here"}, "list of"),
+    "fewer marks than cells": ({"marks": [mark()]}, "RBC: 8 counted, but 1 marked"),
+    "marks where none is counted": (
+        {"counts": {"RBC": 8, "PLT": 0}, "marks": [mark(cell_type="PLT")]},
+        "PLT: 0 counted, but 1 marked",
+    ),
     "too many marks": ({"marks": [mark()] * 20_001}, "at most 20000 marks"),
     "method": ({"method": "By Magic!"}, "one short word"),
     "seconds": ({"seconds": -5}, "seconds"),
@@ -66,6 +71,18 @@ def test_a_body_that_is_no_object_is_refused(bob: Client, field: Field, body: st
     assert answer.status_code == 400
     assert answer.json()["detail"]
     assert not Reading.objects.exists()
+
+
+def test_a_draft_keeps_marks_and_numbers_that_differ_so_far(bob: Client, field: Field) -> None:
+    address = f"/api/v1/fields/{field.pk}/readings/"
+    draft = {"counts": {"RBC": 8}, "marks": [mark()], "submit": False}
+    assert bob.post(address, draft, content_type="application/json").status_code == 201
+    kept = Reading.objects.get()
+    assert (kept.counts, len(kept.marks)) == ({"RBC": 8}, 1)
+    refused = bob.post(address, {**draft, "submit": True}, content_type="application/json")
+    assert refused.status_code == 400
+    same = {**draft, "counts": {"RBC": 1}, "submit": True}
+    assert bob.post(address, same, content_type="application/json").status_code == 201
 
 
 def test_marks_alone_are_counted(bob: Client, field: Field) -> None:
