@@ -20,9 +20,9 @@ OVER = ("succeeded", "failed", "cancelled")
 
 @pytest.fixture(scope="module")
 def stack(prepared: Prepared) -> Iterator[Stack]:
-    """All that training takes, for one run after another."""
+    """The whole program, for one run after another: the sweeper lives in the inference worker."""
     with prepared.copy() as stack:
-        stack.start("web", "training", "scheduler")
+        stack.start()
         yield stack
 
 
