@@ -98,7 +98,9 @@ class Stack:
         """Start `manage.py serve`, everything as one command, and return when it has greeted."""
         command = (sys.executable, "manage.py", "serve", "--port", str(self.port))
         role = Role("serve", "supervisor", command)
-        child = self.launch(role, **environment)
+        # It gathers the browser's files anew, under the feet of those that read the shared ones.
+        own = {"STATIC_ROOT": str(self.data_dir / "static")}
+        child = self.launch(role, **{**own, **environment})
         wait_until(
             lambda: "HemaTally is ready" in self.log("serve") or not child.alive(),
             START_TIMEOUT * 2,

@@ -15,6 +15,9 @@ from ml.predict import Predictor
 from tests.ml.making import write_data
 
 Cli = Callable[..., tuple[int, str, str]]
+# An epoch takes a tenth of a second: enough of them for a test to end a training between two.
+EPOCHS = 16
+FEW = ("--epochs", str(EPOCHS), "--fold-epochs", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -45,12 +48,11 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `python -m ml train` wrote: two epochs on a few drawn fields."""
+    """The folder that `python -m ml train` wrote: a few epochs on a few drawn fields."""
     folder = tmp_path_factory.mktemp("trained")
     data = write_data(folder / "data", range(11))
     out = folder / "out"
-    options = ["--epochs", "2", "--fold-epochs", "1"]
-    assert main(["train", "--data", str(data), "--out", str(out), *options]) == 0
+    assert main(["train", "--data", str(data), "--out", str(out), *FEW]) == 0
     return out
 
 
