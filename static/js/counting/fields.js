@@ -53,6 +53,11 @@ export class Fields {
     return api(`fields/${id}/`);
   }
 
+  /** @param {number} id whose counts have changed since it was fetched ahead */
+  forget(id) {
+    this.ahead.delete(id);
+  }
+
   /** @param {number} id @returns {Promise<Slide>} */
   slide(id) {
     let slide = this.slides.get(id);

@@ -60,5 +60,5 @@ listen(screen, cursor, {
 const first = Number(root.dataset.field);
 screen
   .show(first, "stay")
-  .then(() => screen.saver.sendLeftovers(first))
-  .then((refused) => refused.forEach(({ fieldId, why }) => screen.way.tellRefused(fieldId, why)));
+  .then(() => screen.saver.sendLeftovers(first, (id) => screen.fields.forget(id)))
+  .then((refused) => refused.forEach((each) => screen.way.tellRefused(each)));

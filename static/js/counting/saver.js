@@ -5,6 +5,8 @@
  * @typedef {import("./kept.js").Reading} Reading
  * @typedef {"saved" | "saving" | "waiting" | "refused" | "conflict"} SaveState
  * @typedef {{version: number, state: string, counts: Record<string, number>, marks: number}} Version
+ * @typedef {{fieldId: number, why: string, gone: Record<string, number> | null}} Refused `gone`:
+ *   what was counted in a field that the reader cannot open any more
  * @typedef {{detail: string, mine: Version, other: Version & {saved_at: string}}} Conflict
  */
 import { ApiError, api } from "../lib/api.js";
@@ -209,24 +211,30 @@ export class Saver {
   /**
    * Send what an earlier visit could not (a closed tab, a lost network), except for one field.
    * @param {number} exceptField
-   * @returns {Promise<{fieldId: number, why: string}[]>} fields that the server refused: the reader
-   *   must choose
+   * @param {(fieldId: number) => void} onSent told of each field that the server took
+   * @returns {Promise<Refused[]>} fields that the server refused: the reader must choose
    */
-  async sendLeftovers(exceptField) {
+  async sendLeftovers(exceptField, onSent) {
     const refused = [];
     for (const { key, fieldId, entry } of this.kept.all()) {
       if (fieldId === exceptField) continue;
       try {
         await this.#post(fieldId, entry);
         this.kept.remove(key);
+        onSent(fieldId);
       } catch (error) {
-        if (!(error instanceof ApiError)) continue;
-        // Refused for good (the field is gone): keeping it would ask for ever.
-        if (error.status === 404) this.kept.remove(key);
-        else if (!isAway(error)) refused.push({ fieldId, why: error.message });
+        if (!(error instanceof ApiError) || isAway(error)) continue;
+        // The reader may be let into the study again: what is kept goes only when they say so.
+        const gone = error.status === 404 ? entry.counts : null;
+        refused.push({ fieldId, why: error.message, gone });
       }
     }
     return refused;
+  }
+
+  /** @param {number} fieldId whose counts the reader gives up, whichever tab left them */
+  discard(fieldId) {
+    for (const each of this.kept.all()) if (each.fieldId === fieldId) this.kept.remove(each.key);
   }
 }
 

@@ -8,6 +8,7 @@ import { unmarked } from "./hints.js";
 import { Panel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { Saver } from "./saver.js";
+import { Steps } from "./steps.js";
 import { Suggestion, isPending } from "./suggestion.js";
 import { Tally } from "./tally.js";
 import { Way, stateOf } from "./way.js";
@@ -43,6 +44,7 @@ export class Screen {
     this.clock = new Clock();
     this.saver = new Saver(root.dataset.user ?? "", (...state) => this.way.saveState(...state));
     this.way = new Way(this);
+    this.steps = new Steps(root.dataset.user ?? "");
     /** @type {import("./fields.js").Field | null} */
     this.field = null;
     /** @type {import("./tally.js").Prediction | null} */
@@ -68,7 +70,7 @@ export class Screen {
     /** @type {(by: number) => void} */
     this.onCount = () => {};
     addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
-    addEventListener("pagehide", () => this.saver.flush());
+    addEventListener("pagehide", () => this.leave());
     addEventListener("beforeunload", (event) => {
       if (this.saver.loose.size > 0) event.preventDefault();
     });
@@ -84,7 +86,7 @@ export class Screen {
    */
   async show(id, address) {
     this.suggestion.leave();
-    this.saver.flush();
+    this.leave();
     this.busy = true;
     this.way.stopAsking();
     let field;
@@ -115,11 +117,18 @@ export class Screen {
     if (this.field === field) this.drawMarks();
   }
 
+  /** The field leaves the screen, perhaps with the page. */
+  leave() {
+    this.saver.flush();
+    if (this.field) this.steps.keep(this.field.id, this.tally);
+  }
+
   /** @param {import("./fields.js").Field} field */
   start(field) {
     const mine = field.my_reading;
     const kept = this.saver.open(field.id, mine?.version ?? 0);
     this.tally.load(kept ?? mine);
+    if (kept || mine) this.steps.giveBack(field.id, this.tally);
     this.shown = null;
     this.dirty = Boolean(kept);
     if (!kept && !mine) this.onUncounted(field);

@@ -52,6 +52,16 @@ export class Tally {
     this.now = { numbers, marks, ways: touched ? [reading.method] : [], label: "" };
   }
 
+  /**
+   * Go on where an earlier visit left off, with what it can undo and redo.
+   * @param {Snapshot} now @param {Snapshot[]} past @param {Snapshot[]} future
+   */
+  resume(now, past, future) {
+    this.now = now;
+    this.past = past;
+    this.future = future;
+  }
+
   /** @param {Partial<Snapshot>} change @param {string} label @param {boolean} [amend] */
   #do(change, label, amend = false) {
     if (!(amend && this.past.length > 0 && this.now.label === label)) this.past.push(this.now);

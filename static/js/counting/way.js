@@ -5,7 +5,10 @@
 import { one } from "../lib/dom.js";
 import { fill, gettext } from "../lib/i18n.js";
 
-/** @typedef {import("./fields.js").Field} Field */
+/**
+ * @typedef {import("./fields.js").Field} Field
+ * @typedef {import("./saver.js").Refused} Refused
+ */
 
 export class Way {
   /**
@@ -17,13 +20,20 @@ export class Way {
     this.asking = false;
     /** Fields by name that the reader went on from. @type {Map<number, string>} */
     this.names = new Map();
-    /** Fields whose counts the server did not take, and why. @type {Map<number, string>} */
+    /** Fields whose counts the server did not take. @type {Map<number, Refused>} */
     this.refused = new Map();
     one("[data-elsewhere]").addEventListener("click", (event) => {
       const [fieldId] = [...this.refused.keys()].slice(-1);
       if (fieldId === undefined || screen.busy) return;
       event.preventDefault();
       screen.show(fieldId, "push");
+    });
+    one("[data-discard]").addEventListener("click", () => {
+      const [fieldId] = [...this.refused.keys()].slice(-1);
+      if (fieldId === undefined) return;
+      screen.saver.discard(fieldId);
+      this.refused.delete(fieldId);
+      this.#showRefused();
     });
   }
 
@@ -168,13 +178,14 @@ export class Way {
     else if (!dirty) panel.saved(standing);
     if (here && state === "conflict") this.screen.onConflict();
     if (!here && refused) {
-      this.tellRefused(fieldId, error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "");
+      const why = error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "";
+      this.tellRefused({ fieldId, why, gone: null });
     }
   }
 
-  /** @param {number} fieldId not on the screen @param {string} why the server did not take it */
-  tellRefused(fieldId, why) {
-    this.refused.set(fieldId, why);
+  /** @param {Refused} refused of a field that is not on the screen */
+  tellRefused(refused) {
+    this.refused.set(refused.fieldId, refused);
     this.#showRefused();
   }
 
@@ -186,11 +197,29 @@ export class Way {
       panel.notice("elsewhere", false);
       return;
     }
-    const [fieldId, why] = last;
+    const [fieldId, { why, gone }] = last;
+    const link = one("[data-elsewhere]");
+    link.setAttribute("href", `/fields/${fieldId}/`);
+    link.hidden = Boolean(gone);
+    one("[data-discard]").hidden = !gone;
+    if (gone) {
+      const words = gettext(
+        "A field that you counted is closed to you now. Ask who runs its study to let you in again; your counts are kept in this browser: %(counts)s.",
+      );
+      panel.notice("elsewhere", true, fill(words, { counts: this.#inWords(gone) }));
+      return;
+    }
     const name = this.names.get(fieldId) ?? gettext("Another field");
     const words = gettext("%(name)s is not saved, but kept in this browser. %(why)s");
     panel.notice("elsewhere", true, fill(words, { name, why }));
-    one("[data-elsewhere]").setAttribute("href", `/fields/${fieldId}/`);
+  }
+
+  /** @param {Record<string, number>} counts of a field, perhaps of another study */
+  #inWords(counts) {
+    const names = new Map(this.screen.types.map((type) => [type.code, type.name]));
+    return Object.entries(counts)
+      .map(([code, number]) => `${names.get(code) ?? code} ${number}`)
+      .join(", ");
   }
 }
 

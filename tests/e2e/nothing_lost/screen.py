@@ -1,0 +1,39 @@
+"""What the tests do on the counting screen, and what they look at."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.scripts import Script
+from tests.stack import Stack
+
+
+def open_field(page: Page, web: Stack, field: int) -> Page:
+    page.goto(f"{web.url}/fields/{field}/")
+    expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
+    return page
+
+
+def press(page: Page, key: str, times: int) -> None:
+    before = int(red(page).input_value() or 0)
+    for _ in range(times):
+        page.keyboard.press(key)
+    expect(red(page)).to_have_value(str(before + times))
+
+
+def red(page: Page) -> Locator:
+    return page.locator("[data-type=RBC] [data-number]")
+
+
+def is_saved(page: Page) -> None:
+    expect(page.locator("[data-saved]")).to_have_text("Draft saved")
+
+
+def another_tab(page: Page) -> Page:
+    """A second tab of the same browser, signed in like the first."""
+    return page.context.new_page()
+
+
+def draft_of(script: Script, field: int) -> int | None:
+    mine = script.get(f"/api/v1/fields/{field}/")["my_reading"]
+    return mine["counts"]["RBC"] if mine else None
