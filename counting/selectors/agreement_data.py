@@ -80,6 +80,7 @@ class Submitted(NamedTuple):
     counts: dict[str, int]
     method: str
     shown_prediction_id: int | None
+    ruling: bool
 
 
 @dataclass

@@ -48,7 +48,8 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
 
     Blind fields are drawn at random, so the blind group differs from the readings that were made
     with this model's prediction in view by chance alone. Whether those began as the suggestion is
-    each reader's own choice: these two may differ by who chose as well.
+    each reader's own choice: these two may differ by who chose as well. What a reviewer counts to
+    rule on a field is left out: both readings were in view.
     """
     predicted = counts.predictions.get(model.id, {})
     versions = _shown_versions(counts)
@@ -56,7 +57,7 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
     for by_field in counts.readings.values():
         for field_id, readings in by_field.items():
             first = readings[0]
-            if field_id not in predicted or counts.code not in first.counts:
+            if field_id not in predicted or counts.code not in first.counts or first.ruling:
                 continue
             difference = float(first.counts[counts.code] - predicted[field_id])
             if counts.fields[field_id].blind and first.shown_prediction_id is None:

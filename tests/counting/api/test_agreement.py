@@ -289,6 +289,20 @@ def test_the_sway_of_a_shown_prediction(
     )
 
 
+def test_what_a_reviewer_counts_to_rule_is_not_swayed_by_the_model_alone(
+    bob: Client, address: str, study: Study, slide: Slide, people: People
+) -> None:
+    study.readers_per_field = 2
+    study.save()
+    (field,) = bare_fields(slide, 1)
+    shown = predict(field, 20)
+    for reader, cells in ((people.bob, 20), (people.alice, 30), (people.rita, 25)):
+        counts = {"RBC": cells}
+        readings.save_reading(field=field, reader=reader, counts=counts, shown_prediction=shown)
+    numbers = {row["readings"]: row["n"] for row in get(bob, address)["anchoring"]["groups"]}
+    assert sum(numbers.values()) == 2
+
+
 def test_what_is_not_there_is_refused(
     bob: Client, address: str, counted: list[Field], other_study: Study, people: People
 ) -> None:
