@@ -20,8 +20,7 @@ from counting.selectors.fields import is_hidden, view_field, view_fields
 from counting.services import assignments, intake, predictions, readings, tiles
 
 from .base import Pages, given, number, signed_in
-from .serializers import (
-    ErrorSerializer,
+from .field_serializers import (
     FieldCreatedSerializer,
     FieldSerializer,
     FieldUploadSerializer,
@@ -29,6 +28,7 @@ from .serializers import (
     NextSerializer,
     ReadingSerializer,
 )
+from .serializers import ErrorSerializer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

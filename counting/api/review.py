@@ -17,7 +17,8 @@ from counting.selectors.fields import view_field
 from counting.services import flags, rulings
 
 from .base import Pages, given, page_of, signed_in
-from .serializers import ErrorSerializer, FieldSerializer, MarkSerializer
+from .field_serializers import FieldSerializer, MarkSerializer
+from .serializers import ErrorSerializer
 
 
 class ComparedReadingSerializer(serializers.ModelSerializer[Reading]):

@@ -19,12 +19,12 @@ from counting.selectors.studies import with_progress
 from counting.services import assignments, studies
 
 from .base import given, number, page_of, signed_in
+from .field_serializers import NextSerializer
 from .serializers import (
     InvitationRequestSerializer,
     InvitationSerializer,
     MemberAddSerializer,
     MemberSerializer,
-    NextSerializer,
     RoleSerializer,
     StudyChangeSerializer,
     StudyCreateSerializer,
