@@ -201,7 +201,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # Fields of one name with other choices each: what their sets are called in the document.
     "ENUM_NAME_OVERRIDES": {
-        "FieldState": "counting.api.serializers.FIELD_STATES",
+        "FieldState": "counting.api.field_serializers.FIELD_STATES",
         "JobState": "counting.models.JobState",
         "ModelState": "counting.models.ModelVersion.State",
         "ReadingState": "counting.models.Reading.State",
