@@ -142,6 +142,19 @@ def test_what_a_key_opens_is_for_everyone(
     assert look_at(page) == []
 
 
+def test_a_carried_mark_and_the_counts_so_far_are_for_everyone(
+    page: Page, web: Stack, ids: dict[str, Any]
+) -> None:
+    page.goto(web.url + address_of("field", ids))
+    expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
+    page.wait_for_function("() => OpenSeadragon.getViewer('viewer').world.getItemCount() > 0")
+    page.locator("[data-so-far] summary").click()
+    for key in (",", "w", "/"):
+        page.keyboard.press(key)
+    expect(page.locator(".cursor")).to_have_class(re.compile("is-carrying"))
+    assert look_at(page) == []
+
+
 def test_a_conflict_is_told_to_everyone(page: Page, web: Stack, ids: dict[str, Any]) -> None:
     page.goto(web.url + address_of("field", ids))
     expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
