@@ -36,7 +36,8 @@ WATCHED = 10
 @dataclass(frozen=True)
 class Size:
     """How much work a backbone gets: epochs of stage 1 and of stage 2, a red cell's width in the
-    net, at most so many crops and fields (0 = all), and an evaluation each so many epochs.
+    net, at most so many crops and fields (0 = all), and an evaluation each so many epochs. `rate`
+    is the peak of stage 2's learning rate.
     """
 
     pretrain_epochs: int
@@ -45,6 +46,7 @@ class Size:
     crops: int = 0
     fields: int = 0
     watch_every: int = 3
+    rate: float = Settings.rate
 
     def scale(self, head: str) -> InputConfig:
         """Return how pictures come to the net; the frame of the head fc shrinks with the cells."""
@@ -55,7 +57,7 @@ class Size:
 # A ResNet-18 costs much more than hemanet: it sees pictures of two thirds the side. The whole table
 # takes two cores about 2 hours, 3 where ImageNet can be reached.
 SIZES = {
-    "resnet18": Size(4, 48, 24.0, watch_every=6),
+    "resnet18": Size(4, 24, 24.0, watch_every=6, rate=5e-4),
     "hemanet": Size(6, 48, 36.0, watch_every=6),
 }
 QUICK = {
@@ -179,6 +181,7 @@ def settings_of(place: Place, piece: Piece) -> Settings:
     """Return how a piece is trained."""
     return Settings(
         epochs=place.size(piece.backbone).epochs,
+        rate=place.size(piece.backbone).rate,
         seed=piece.seed,
         threads=1,
         # So few steps are best spent on fields as they will come, the norms learning nearly to
