@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 
 
 def is_ruling(*, field: Field, reader: User) -> bool:
-    """Tell whether a reading by `reader` now would settle two other readers' difference."""
+    """Tell whether a reading by `reader` now would settle two other readers' difference.
+
+    Only where there is one: what agrees needs no ruling, and no reader rules on their own count.
+    """
     if field.study.readers_per_field < 2:
         return False
     membership = Membership.objects.filter(study=field.study, user=reader).first()
     if membership is None or ROLE_RANK[Role(membership.role)] < ROLE_RANK[Role.REVIEWER]:
         return False
-    others = [reading for reading in latest_readings(field) if reading.reader_id != reader.pk]
-    return len(others) >= 2
+    readings = latest_readings(field)
+    if any(row.ruling for row in readings if row.reader_id == reader.pk):
+        return True  # they correct what they said before
+    if len(readings) < 2 or reader.pk in {row.reader_id for row in readings[:2]}:
+        return False
+    first, second = readings[:2]
+    return not agree(first.counts, second.counts, field.study.agreement_tolerance)
 
 
 @transaction.atomic

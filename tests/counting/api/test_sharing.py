@@ -188,6 +188,31 @@ def test_a_reviewer_may_count_again_after_having_chosen(
     assert alice.get(f"/api/v1/fields/{field.pk}/").json()["reference"] == {"RBC": 25}
 
 
+@pytest.mark.usefixtures("two_readers")
+def test_a_reader_who_reviews_elsewhere_does_not_overturn_a_ruling(
+    alice: Client, rita: Client, people: People, field: Field
+) -> None:
+    count(field, people.bob, RBC=20)
+    send(rita, field, counts={"RBC": 30})
+    address = f"/api/v1/fields/{field.pk}/"
+    for cells in (25, 26):
+        # Alice read neither: hers settles it, and she may correct herself.
+        send(alice, field, counts={"RBC": cells})
+        assert alice.get(address).json()["reference"] == {"RBC": cells}
+    assert send(rita, field, counts={"RBC": 33}).status_code == 201
+    assert alice.get(address).json()["reference"] == {"RBC": 26}
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_third_count_does_not_overturn_what_two_agree_on(
+    alice: Client, people: People, field: Field
+) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=20)
+    assert send(alice, field, counts={"RBC": 25}).status_code == 201
+    assert alice.get(f"/api/v1/fields/{field.pk}/").json()["reference"] == {"RBC": 20}
+
+
 def test_a_flagged_field_leaves_queue_totals_and_training(
     alice: Client, bob: Client, rita: Client, people: People, study: Study, fields: list[Field]
 ) -> None:
