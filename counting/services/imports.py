@@ -83,7 +83,11 @@ def run_import(job_id: int) -> None:
         for entry in entries[job.done : job.done + SLICE]:
             results.append(_take_in(job, packed, entry))
             if not jobs.advance(
-                job, results=results, done=len(results), progress=len(results) / len(entries)
+                job,
+                results=results,
+                done=len(results),
+                progress=len(results) / len(entries),
+                attempts=1,
             ):
                 return
     if len(results) < len(entries):

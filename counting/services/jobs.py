@@ -15,17 +15,15 @@ from celery import Task
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from counting.models import ImportJob, JobRow, JobState, PredictionJob, TileJob, TrainingRun
 
-from .workers import current_session
+from .workers import MAX_ATTEMPTS, current_session, free
 
 log = logging.getLogger(__name__)
 
 J = TypeVar("J", bound=JobRow)
 
-MAX_ATTEMPTS = 3
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30))
 # A job that waits longer than this since its bell is rung again.
 RING_AGAIN_AFTER = timedelta(seconds=20)
@@ -52,7 +50,11 @@ def claim(table: type[J], job_id: int) -> J | None:
 
 
 def advance(job: JobRow, **changes: Any) -> bool:
-    """Write progress; False when the job is no longer ours (taken away or cancelled)."""
+    """Write progress; False when the job is no longer ours (taken away or cancelled).
+
+    A job that goes on from here after its worker's death writes `attempts=1` too: only deaths
+    without progress in between tell that the job is what kills, not evenings and power cuts.
+    """
     return bool(_ours(job).update(heartbeat=timezone.now(), **changes))
 
 
@@ -76,9 +78,13 @@ def fail(job: JobRow, message: str, **changes: Any) -> bool:
 
 def retry_later(job: JobRow, message: str) -> bool:
     """Put the job back to wait for its next try, or fail it when it had enough of them."""
-    if job.attempts >= MAX_ATTEMPTS:
+    # As the row has it: a job that advanced meanwhile began to count anew.
+    attempts = _ours(job).values_list("attempts", flat=True).first()
+    if attempts is None:
+        return False
+    if attempts >= MAX_ATTEMPTS:
         return fail(job, message)
-    pause = RETRY_AFTER[min(job.attempts, len(RETRY_AFTER)) - 1]
+    pause = RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]
     return bool(
         _ours(job).update(
             state=JobState.WAITING,
@@ -152,14 +158,7 @@ def sweep() -> dict[str, int]:
     )
     freed = rung = 0
     for table, task, most in bells:
-        lost = table._default_manager.filter(state=JobState.RUNNING, heartbeat__lt=stale)
-        lost.filter(attempts__gte=MAX_ATTEMPTS).update(
-            state=JobState.FAILED,
-            finished_at=now,
-            error=_("The worker died each of the %(tries)d times it tried this.")
-            % {"tries": MAX_ATTEMPTS},
-        )
-        freed += lost.update(state=JobState.WAITING, token="", next_try_at=now, rung_at=None)
+        freed += free(table._default_manager.filter(heartbeat__lt=stale), now)
         due = table._default_manager.filter(state=JobState.WAITING, next_try_at__lte=now)
         overdue = due.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
         for job_id in overdue.order_by("rung_at", "pk").values_list("pk", flat=True)[:most]:

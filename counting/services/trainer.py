@@ -94,6 +94,9 @@ def _train(run: TrainingRun, work: Path) -> dict[str, Any] | None:
             match event.get("event"):
                 case "progress":
                     changes = {"progress": float(event["progress"]), "step": _step(event)}
+                    if changes["progress"] > run.progress:
+                        # Beyond where this attempt found it; what is done again does not count.
+                        changes["attempts"] = 1
                 case "log":
                     lines.append(str(event["message"]))
                     changes = {"log": "\n".join(lines)[-MAX_LOG:]}

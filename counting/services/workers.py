@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import close_old_connections, connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from counting.models import ImportJob, JobState, PredictionJob, TileJob, TrainingRun, Worker
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
     from counting.models import JobRow
 
 log = logging.getLogger(__name__)
 
 JOB_TABLES: tuple[type[JobRow], ...] = (PredictionJob, TileJob, ImportJob, TrainingRun)
+# Deaths in a row of the workers that try a job, without progress in between, until it fails.
+MAX_ATTEMPTS = 3
 
 _session = ""
 
@@ -59,11 +66,24 @@ def _register(role: str, name: str) -> None:
     if before is None or before.session == current_session():
         return
     for table in JOB_TABLES:
-        freed = table._default_manager.filter(
-            state=JobState.RUNNING, worker_session=before.session
-        ).update(state=JobState.WAITING, token="", next_try_at=now, rung_at=None)
+        freed = free(table._default_manager.filter(worker_session=before.session), now)
         if freed:
             log.warning("%s: %d jobs of the process before are waiting again", name, freed)
+
+
+def free(jobs: QuerySet[JobRow], now: datetime) -> int:
+    """Let the running ones of `jobs`, whose worker is gone, wait again; return how many do.
+
+    Those that were tried often enough fail instead: they are what kills the worker.
+    """
+    lost = jobs.filter(state=JobState.RUNNING)
+    lost.filter(attempts__gte=MAX_ATTEMPTS).update(
+        state=JobState.FAILED,
+        finished_at=now,
+        error=_("The worker died each of the %(tries)d times it tried this.")
+        % {"tries": MAX_ATTEMPTS},
+    )
+    return lost.update(state=JobState.WAITING, token="", next_try_at=now, rung_at=None)
 
 
 def _beat_until(stop: threading.Event, role: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -47,15 +48,38 @@ def test_a_job_that_waits_is_rung_for_again(job: PredictionJob) -> None:
     assert jobs.sweep()["rung"] == 1
 
 
-def test_a_job_that_kills_its_worker_each_time_fails_in_the_end(job: PredictionJob) -> None:
-    for _ in range(jobs.MAX_ATTEMPTS):
-        PredictionJob.objects.update(next_try_at=timezone.now())
+def fall_silent() -> None:
+    """The worker is killed, and nobody starts it again."""
+    PredictionJob.objects.update(heartbeat=timezone.now() - timedelta(minutes=5))
+    jobs.sweep()
+
+
+def come_back() -> None:
+    """The worker is killed, and the supervisor starts it again at once."""
+    PredictionJob.objects.filter(state=JobState.RUNNING).update(worker_session="before")
+    now = timezone.now()
+    Worker.objects.update_or_create(
+        name="inference@here",
+        defaults={"role": "inference", "session": "before", "started_at": now, "seen_at": now},
+    )
+    workers.beat("inference", "inference@here")
+
+
+@pytest.mark.parametrize("die", [fall_silent, come_back])
+def test_a_job_that_kills_its_worker_each_time_fails_in_the_end(
+    job: PredictionJob, die: Callable[[], None]
+) -> None:
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
         assert jobs.claim(PredictionJob, job.pk) is not None
-        PredictionJob.objects.update(heartbeat=timezone.now() - timedelta(minutes=5))
-        jobs.sweep()
-    job.refresh_from_db()
-    assert job.state == JobState.FAILED
-    assert "died" in job.error
+        die()
+        job.refresh_from_db()
+        last = attempt == jobs.MAX_ATTEMPTS
+        assert (job.state, job.attempts) == (
+            JobState.FAILED if last else JobState.WAITING,
+            attempt,
+        )
+    assert "died each of the 3 times" in job.error
+    assert jobs.claim(PredictionJob, job.pk) is None
 
 
 def test_a_broker_that_is_away_loses_nothing(job: PredictionJob) -> None:
@@ -67,14 +91,8 @@ def test_a_broker_that_is_away_loses_nothing(job: PredictionJob) -> None:
 
 
 def test_a_restarted_worker_frees_the_jobs_of_its_earlier_self(job: PredictionJob) -> None:
-    now = timezone.now()
-    Worker.objects.create(
-        name="inference@here", role="inference", session="before", started_at=now, seen_at=now
-    )
-    PredictionJob.objects.update(
-        state=JobState.RUNNING, worker_session="before", token="t", heartbeat=now, attempts=1
-    )
-    workers.beat("inference", "inference@here")
+    assert jobs.claim(PredictionJob, job.pk) is not None
+    come_back()
     job.refresh_from_db()
     assert job.state == JobState.WAITING
     assert Worker.objects.get().session == workers.current_session()

@@ -1,0 +1,83 @@
+"""Imports whose worker dies, whose disk fills up, whose archive is gone: each ends in words."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db.models.signals import post_save
+
+from counting.models import Field, ImportJob, JobState, Slide, Worker
+from counting.services import imports, jobs, workers
+from tests.counting.conftest import People
+from tests.counting.pictures import smear_file
+
+pytestmark = pytest.mark.django_db
+
+FILES = 5
+
+
+class Killed(BaseException):
+    """What a task never catches, like the end of its process."""
+
+
+@pytest.fixture
+def job(slide: Slide, people: People) -> ImportJob:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for seed in range(FILES):
+            packed.writestr(f"{seed}.png", smear_file(seed))
+    return imports.start_import(slide=slide, archive=archive, name="a.zip", actor=people.bob)
+
+
+@pytest.fixture
+def at_field() -> Iterator[Callable[[int, Callable[[], None]], None]]:
+    """Return a function that has something happen while the n-th field from now is taken in."""
+    left, happen = 0, lambda: None
+
+    def arrange(number: int, what: Callable[[], None]) -> None:
+        nonlocal left, happen
+        left, happen = number, what
+
+    def taken_in(**_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            happen()
+
+    post_save.connect(taken_in, sender=Field)
+    yield arrange
+    post_save.disconnect(taken_in, sender=Field)
+
+
+def kill() -> None:
+    raise Killed
+
+
+def restart(job: ImportJob) -> None:
+    """Do what a worker does that finds its earlier self was killed."""
+    ImportJob.objects.filter(state=JobState.RUNNING).update(worker_session="before")
+    Worker.objects.filter(name="inference@here").update(session="before")
+    workers.beat("inference", "inference@here")
+    job.refresh_from_db()
+
+
+@pytest.mark.parametrize(("dies_at", "state"), [(2, JobState.WAITING), (1, JobState.FAILED)])
+def test_only_deaths_without_a_file_in_between_fail_an_import(
+    job: ImportJob,
+    at_field: Callable[[int, Callable[[], None]], None],
+    dies_at: int,
+    state: str,
+) -> None:
+    workers.beat("inference", "inference@here")
+    for _ in range(jobs.MAX_ATTEMPTS):
+        at_field(dies_at, kill)
+        with pytest.raises(Killed):
+            imports.run_import(job.pk)
+        restart(job)
+    assert (job.state, job.done) == (state, jobs.MAX_ATTEMPTS * (dies_at - 1))
+    imports.run_import(job.pk)
+    job.refresh_from_db()
+    assert job.state == (JobState.SUCCEEDED if state == JobState.WAITING else state)

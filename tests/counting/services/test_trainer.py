@@ -1,0 +1,103 @@
+"""What becomes of a run while its trainer works: a stand-in says what a trainer says, in no time.
+
+The real one is in tests/workers/test_training.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from counting.models import Field, JobState, TrainingRun, Worker
+from counting.services import jobs, trainer, training, workers
+from tests.counting.conftest import People, count
+
+pytestmark = pytest.mark.django_db
+
+STAND_IN = """
+import shutil, sys
+from pathlib import Path
+told = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+shutil.copytree(told["--bundle"], told["--out"] + "/bundle", dirs_exist_ok=True)
+print(Path("says").read_text(), flush=True)
+"""
+
+Says = Callable[..., None]
+
+
+class Killed(BaseException):
+    """What a task never catches, like the end of its process."""
+
+
+@pytest.fixture
+def run(field: Field, people: People) -> TrainingRun:
+    count(field, people.bob, RBC=8)
+    workers.beat("training", "training@here")
+    return training.start_run(study=field.study, requested_by=people.alice)
+
+
+@pytest.fixture
+def trainer_says(tmp_path: Path, settings: Any) -> Says:
+    """Return a function that takes the events which the next trainers tell."""
+    package = tmp_path / "house" / "ml"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN)
+    settings.BASE_DIR = package.parent
+
+    def say(*events: dict[str, Any]) -> None:
+        (package.parent / "says").write_text("\n".join(map(json.dumps, events)))
+
+    return say
+
+
+def progress(share: float) -> dict[str, Any]:
+    return {"event": "progress", "progress": share, "step": "Learning the study's counts"}
+
+
+@pytest.fixture
+def after_progress() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Return a function that has something happen once, at the look that follows progress."""
+    happen: list[Callable[[], None]] = []
+    told = False
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal told
+        if told and happen and sql.startswith("SELECT"):
+            happen.pop()()
+        told = sql.startswith("UPDATE") and '"progress" = ' in sql
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        yield happen.append
+
+
+def kill() -> None:
+    raise Killed
+
+
+def restart(run: TrainingRun) -> None:
+    """Do what a worker does that finds its earlier self was killed."""
+    TrainingRun.objects.filter(state=JobState.RUNNING).update(worker_session="before")
+    Worker.objects.filter(name="training@here").update(session="before")
+    workers.beat("training", "training@here")
+    run.refresh_from_db()
+
+
+@pytest.mark.parametrize(("step", "state"), [(0.1, JobState.WAITING), (0.0, JobState.FAILED)])
+def test_only_deaths_without_progress_in_between_fail_a_run(
+    run: TrainingRun, trainer_says: Says, after_progress: Any, step: float, state: str
+) -> None:
+    for evening in range(jobs.MAX_ATTEMPTS + 1):
+        trainer_says(progress(0.1 + step * evening), {"event": "log", "message": "So far."})
+        after_progress(kill)
+        if run.state == JobState.WAITING:
+            with pytest.raises(Killed):
+                trainer.run_training(run.pk)
+            restart(run)
+    assert run.state == state
