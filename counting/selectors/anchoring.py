@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from counting.models import Prediction, Reading
 from counting.statistics.intervals import Estimate, difference_of_means, mean
 
-from .agreement_data import MANY, Method, StudyCounts, Submitted
+from .agreement_data import MANY, Method, StudyCounts
 
 # What the reader had: nothing; the prediction in view; the prediction as the count to begin with.
 BLIND, ANEW, BEGUN = "blind", "anew", "begun"
@@ -50,10 +50,14 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
     with this model's prediction in view by chance alone. Whether those began as the suggestion is
     each reader's own choice: these two may differ by who chose as well. What a reviewer counts to
     rule on a field is left out: both readings were in view.
+
+    Fields whose prediction is kept from this person take part from MANY of them on, as everywhere:
+    with one of them among their own, a mean would give its prediction away.
     """
     predicted = counts.predictions.get(model.id, {})
     versions = _shown_versions(counts)
     off: dict[str, list[float]] = {BLIND: [], ANEW: [], BEGUN: []}
+    withheld: dict[str, list[tuple[int, float]]] = {kind: [] for kind in off}
     for by_field in counts.readings.values():
         for field_id, readings in by_field.items():
             first = readings[0]
@@ -61,14 +65,19 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
                 continue
             difference = float(first.counts[counts.code] - predicted[field_id])
             if counts.fields[field_id].blind and first.shown_prediction_id is None:
-                off[BLIND].append(difference)
+                kind = BLIND
             elif versions.get(first.shown_prediction_id) == model.id:
-                off[_kind(first)].append(difference)
+                kind = BEGUN if first.method in Reading.BEGUN else ANEW
+            else:
+                continue
+            if counts.hidden(field_id):
+                withheld[kind].append((field_id, difference))
+            else:
+                off[kind].append(difference)
+    for kind, rows in withheld.items():
+        if len({field_id for field_id, _ in rows}) >= MANY:
+            off[kind] += [difference for _, difference in rows]
     return Anchoring(model.name, [_group(kind, off[kind], off[BLIND]) for kind in off])
-
-
-def _kind(reading: Submitted) -> str:
-    return BEGUN if reading.method in Reading.BEGUN else ANEW
 
 
 def _group(kind: str, off: list[float], blind: list[float]) -> Group:

@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from counting.models import Field, ModelVersion, Prediction, Reading, Study
+from counting.models import Field, ModelVersion, Prediction, Reading, Slide, Study
 from counting.services import studies
-from tests.counting.conftest import People, count
+from tests.counting.conftest import People, bare_fields, count
 from tests.counting.doors import texts
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +109,28 @@ def test_a_reviewer_does_not_see_it_either(
     assert told.json()["results"][0]["second"]["counts"] == {"RBC": 30}
     for answer in (page, told):
         assert not SECRET.search(text_of(answer))
+
+
+def test_a_mean_over_my_own_and_one_other_does_not_tell_that_one(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    champion = ModelVersion.objects.get(study=slide.study_id, state="champion")
+
+    def read(reader: User, number: int) -> None:
+        for field in bare_fields(slide, number, blind=True):
+            red = {"value": 18, "low": 17, "high": 20, "raw": 18.0}
+            Prediction.objects.create(
+                field=field, model_version=champion, counts={"RBC": red}, novelty=0.1
+            )
+            count(field, reader, RBC=20)
+
+    def blindly() -> Any:
+        found = bob.get(f"/api/v1/studies/{slide.study_id}/agreement/?cell_type=RBC").json()
+        return next(row for row in found["anchoring"]["groups"] if row["readings"] == "blind")
+
+    read(people.bob, 9)
+    read(people.rita, 1)
+    assert (blindly()["n"], blindly()["bias"]) == (9, None)
+    # Ten of the others' tell nothing of a single one.
+    read(people.rita, 9)
+    assert (blindly()["n"], blindly()["bias"]["value"]) == (19, 2)
