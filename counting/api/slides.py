@@ -37,6 +37,10 @@ class SoFarSerializer(serializers.Serializer[Any]):
     shares_of = serializers.ListField(
         child=serializers.CharField(), help_text="the types that a differential is made of"
     )
+    together = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="cells of these types in the fields where each of them was counted",
+    )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         data = super().to_representation(instance)

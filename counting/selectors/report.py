@@ -130,7 +130,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
     ]
     counted = sum(view.reference is not None for view in views)
     predicted = sum(view.reference is None and view.prediction is not None for view in views)
-    totals, share_types = _with_shares(totals)
+    totals, share_types = _with_shares(totals, parts)
     refusal = "" if slide.field_choice == FieldChoice.RANDOM else _around_a_cell()
     estimates = [] if refusal else _estimates(totals, parts, options)
     used = [view.prediction for view in views if view.prediction and _uses(view, list(parts))]
@@ -213,21 +213,32 @@ def shares_among(codes: Sequence[str]) -> list[str]:
     return white if len(white) > 1 else list(codes)
 
 
-def _with_shares(totals: list[TypeTotal]) -> tuple[list[TypeTotal], list[CellType]]:
-    """Add the shares, with the types they are of."""
+def _with_shares(
+    totals: list[TypeTotal], parts: Mapping[str, Sequence[_Part | None]]
+) -> tuple[list[TypeTotal], list[CellType]]:
+    """Add the shares, with the types they are of.
+
+    Types that were counted in different fields are not parts of one whole: shares are of the cells
+    in the fields where each of the types is known.
+    """
     codes = shares_among([total.cell_type.code for total in totals if total.fields])
-    among = [total for total in totals if total.cell_type.code in codes]
-    whole = round(sum(total.total.value for total in among))
-    if len(among) < 2 or not whole:
+    rows = [
+        {code: part.value for code, part in zip(codes, row, strict=True) if part is not None}
+        for row in zip(*(parts[code] for code in codes), strict=True)
+    ]
+    whole_rows = [row for row in rows if len(row) == len(codes)]
+    cells = {code: sum(row[code] for row in whole_rows) for code in codes}
+    whole = sum(cells.values())
+    if len(codes) < 2 or not whole:
         return totals, []
     shared = []
     for total in totals:
-        share = None
-        if total.cell_type.code in codes:
-            part = round(total.total.value)
+        part = cells.get(total.cell_type.code)
+        if part is not None:
             share = Estimate(100 * part / whole, binomial(part, whole).times(100))
-        shared.append(replace(total, share=share))
-    return shared, [total.cell_type for total in among]
+            total = replace(total, share=share)
+        shared.append(total)
+    return shared, [total.cell_type for total in totals if total.cell_type.code in cells]
 
 
 def _estimates(

@@ -203,8 +203,8 @@ def methods(report: Report) -> list[str]:
     if report.shares_of:
         words.append(
             _(
-                "Shares are of %(types)s; exact binomial limits (Clopper & Pearson 1934; "
-                "Rümke's table)."
+                "Shares are of %(types)s, in the fields where each of them is known; exact "
+                "binomial limits (Clopper & Pearson 1934; Rümke's table)."
             )
             % {"types": report.shares_of}
         )

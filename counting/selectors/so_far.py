@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 class SoFar:
     """Cells counted on a slide and the number of fields they are of, both by cell type.
 
-    `shares_of` names the types that a differential is made of.
+    `shares_of` names the types that a differential is made of; `together` has their cells in the
+    fields where each of them that is counted on this slide was counted.
     """
 
     cells: dict[str, int]
     fields: dict[str, int]
     shares_of: list[str]
+    together: dict[str, int]
 
 
 def slide_so_far(slide: Slide, user: User, without: int | None = None) -> SoFar:
@@ -50,8 +52,12 @@ def slide_so_far(slide: Slide, user: User, without: int | None = None) -> SoFar:
         cells.update(row)
         number.update(row.keys())
     codes = [row.code for row in slide.study.cell_types.all()]
+    among = shares_among(codes)
+    known = {code for code in among if number[code]}
+    whole_rows = [row for row in counts.values() if known <= row.keys()]
     return SoFar(
         cells={code: cells[code] for code in codes},
         fields={code: number[code] for code in codes},
-        shares_of=shares_among(codes),
+        shares_of=among,
+        together={code: sum(row.get(code, 0) for row in whole_rows) for code in among},
     )

@@ -11,7 +11,8 @@ import { binomial, moreFields, poisson } from "./statistics.js";
 /**
  * @typedef {import("./screen.js").Screen} Screen
  * @typedef {{cells: Record<string, number>, fields: Record<string, number>,
- *   shares_of: string[]}} Base the slide without the field on the screen
+ *   shares_of: string[], together: Record<string, number>}} Base the slide without the field on the
+ *   screen; `together` is of the fields where each type of a differential was counted
  */
 
 const OPEN = "so-far-open";
@@ -86,6 +87,18 @@ export class SoFar {
     return this.among.reduce((sum, code) => sum + this.of(code).cells, 0);
   }
 
+  /**
+   * Cells that shares are of, by type. Where this field has a type that those before lack, it stands
+   * alone; what was not touched in it is 0 when it is submitted.
+   * @returns {Record<string, number>}
+   */
+  get together() {
+    const { base, among, screen: { tally } } = this;
+    const alike = among.every((code) => base?.fields[code] || !tally.touched(code));
+    const before = (code) => (alike ? (base?.together[code] ?? 0) : 0);
+    return Object.fromEntries(among.map((code) => [code, before(code) + tally.number(code)]));
+  }
+
   show() {
     const { tally } = this.screen;
     const here = tally.codes.reduce((sum, code) => sum + tally.number(code), 0);
@@ -110,10 +123,11 @@ export class SoFar {
     const slide = this.of(code);
     const known = Boolean(this.base) && slide.fields > 0;
     cell(row, "slide", known ? slide.cells : null, poisson(slide.cells));
-    const whole = this.total;
-    const shared = known && whole > 0 && this.among.includes(code);
-    const limits = shared ? binomial(slide.cells, whole) : { low: 0, high: 0 };
-    cell(row, "share", shared ? (100 * slide.cells) / whole : null, {
+    const { together } = this;
+    const whole = Object.values(together).reduce((sum, cells) => sum + cells, 0);
+    const shared = known && whole > 0 && code in together;
+    const limits = shared ? binomial(together[code], whole) : { low: 0, high: 0 };
+    cell(row, "share", shared ? (100 * together[code]) / whole : null, {
       low: 100 * limits.low, high: 100 * limits.high,
     });
     const more = known

@@ -85,6 +85,17 @@ def test_counted_fields_give_totals_with_exact_intervals(
     assert "PLT" not in totals
 
 
+def test_shares_are_of_fields_where_each_type_is_known(
+    bob: Client, slide: Slide, fields: list[Field], people: People
+) -> None:
+    count(fields[0], people.bob, RBC=100, WBC=2)
+    count(fields[1], people.bob, WBC=8)
+    totals = totals_of(bob, slide)
+    assert {code: row["total"]["value"] for code, row in totals.items()} == {"RBC": 100, "WBC": 10}
+    assert totals["WBC"]["share_percent"]["value"] == pytest.approx(1.96, abs=0.01)
+    assert totals["RBC"]["share_percent"]["value"] == pytest.approx(98.04, abs=0.01)
+
+
 def test_fields_needed_shrink_with_the_precision_asked_for(
     bob: Client, slide: Slide, fields: list[Field], people: People
 ) -> None:

@@ -41,6 +41,8 @@ def test_counted_fields_add_up_without_the_one_on_the_screen_and_without_flagged
         "cells": {"RBC": 31, "WBC": 1, "PLT": 3},
         "fields": {"RBC": 2, "WBC": 2, "PLT": 1},
         "shares_of": ["RBC", "WBC", "PLT"],
+        # No platelets were counted in the second field: they are no share of its cells.
+        "together": {"RBC": 21, "WBC": 1, "PLT": 3},
     }
     assert so_far(bob, slide, without=fields[0].pk)["cells"] == {"RBC": 10, "WBC": 0, "PLT": 0}
 
