@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from counting.errors import Conflict, Refused
 from counting.models import Comment, Field, Flag, FlagReason
 
-from . import audit, references
+from . import audit, predictions, references
 from .checks import check
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def lift(*, field: Field, actor: User) -> None:
         study_id=field.study_id,
         old={"reason": held.reason, "note": held.note},
     )
-    references.update(field=field, actor=actor)
+    if references.update(field=field, actor=actor) is None:
+        predictions.request(fields=[field])
 
 
 @transaction.atomic

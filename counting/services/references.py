@@ -20,7 +20,7 @@ from counting.models import (
 )
 from counting.selectors.review import agree, latest_readings
 
-from . import audit
+from . import audit, predictions
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -73,6 +73,9 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     )
     if reference is not None:
         training.consider_after_commit(field.study)
+    elif not _is_flagged(field):
+        # A model that went live meanwhile had no need to look at a field that was counted.
+        predictions.request(fields=[field])
     return reference
 
 
@@ -90,7 +93,7 @@ def reconsider(*, study: Study, actor: User) -> None:
 
 def _wanted(field: Field) -> dict[str, Any] | None:
     readings = latest_readings(field)
-    if not readings or field.flags.filter(lifted_at__isnull=True).exists():
+    if not readings or _is_flagged(field):
         return None
     ruled = _ruled(field, readings)
     if ruled is not None:
@@ -112,6 +115,10 @@ def _wanted(field: Field) -> dict[str, Any] | None:
         "reading": first,
         "second_reading": second,
     }
+
+
+def _is_flagged(field: Field) -> bool:
+    return field.flags.filter(lifted_at__isnull=True).exists()
 
 
 def _ruled(field: Field, readings: list[Reading]) -> Reading | None:

@@ -14,8 +14,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from counting.models import AuditEntry, Field, Lease, Slide, Study
-from counting.services import training
+from counting.models import AuditEntry, Field, Lease, ModelVersion, Slide, Study
+from counting.services import registry, training
 from tests.counting.conftest import People, add_fields, count
 from tests.counting.doors import texts
 
@@ -211,6 +211,37 @@ def test_a_third_count_does_not_overturn_what_two_agree_on(
     count(field, people.rita, RBC=20)
     assert send(alice, field, counts={"RBC": 25}).status_code == 201
     assert alice.get(f"/api/v1/fields/{field.pk}/").json()["reference"] == {"RBC": 20}
+
+
+@pytest.mark.usefixtures("two_readers")
+@pytest.mark.parametrize("flagged", [False, True])
+def test_a_field_that_loses_its_count_is_predicted_by_the_model_of_today(
+    bob: Client,
+    rita: Client,
+    people: People,
+    field: Field,
+    predict_all: Callable[[], int],
+    flagged: bool,
+) -> None:
+    predict_all()
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=20)
+    first = registry.champion(field.study)
+    second = ModelVersion.objects.create(
+        study=field.study, number=2, sha256=first.sha256, parent=first
+    )
+    registry.promote(version=second, actor=people.alice)
+    address = f"/api/v1/fields/{field.pk}/"
+    if flagged:
+        bob.post(f"{address}flag/", {"reason": "focus"}, content_type=JSON)
+    assert predict_all() == 0
+    send(bob, field, counts={"RBC": 40})
+    if flagged:
+        rita.delete(f"{address}flag/")
+    assert bob.get(address).json()["reference"] is None
+    assert predict_all() == 1
+    found = bob.get(address).json()
+    assert (found["state"], found["prediction"]["model_version"]) == ("predicted", second.pk)
 
 
 def test_a_flagged_field_leaves_queue_totals_and_training(
