@@ -127,9 +127,10 @@ def set_cell_types(*, study: Study, actor: User, cell_types: Sequence[Mapping[st
     keys = [row.key for row in rows.values()]
     if len(set(keys)) < len(keys):
         raise Refused(_("Two cell types cannot have the same key."), "key")
-    # Park the keys first: two types may swap theirs under the unique constraint.
+    # Park the keys first, on signs that no type may have: two may swap theirs under the unique
+    # constraint.
     for number, row in enumerate(rows.values()):
-        CellType.objects.filter(pk=row.pk).update(key=f"{number}" if number < 10 else "-")
+        CellType.objects.filter(pk=row.pk).update(key=chr(ord("A") + number))
     for row in rows.values():
         check(row)
         row.save()

@@ -87,6 +87,8 @@ def test_settings_are_changed_and_audited(alice: Client, study: Study) -> None:
         refused = alice.patch(address, wrong, content_type="application/json")
         assert refused.status_code == 400, wrong
         assert refused.json()["detail"]
+    pad = {"cell_types": [{"code": c, "key": k} for c, k in (("RBC", "2"), ("WBC", "1"))]}
+    assert alice.patch(address, pad, content_type="application/json").status_code == 200
 
 
 def test_slides_are_made_once_for_each_code(bob: Client, study: Study) -> None:
