@@ -57,6 +57,13 @@ class Script:
         request.add_header("Content-Type", "application/json")
         return self._send(request)
 
+    def patch(self, address: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change what is at an address and return the answer."""
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(self.stack.url + address, data, method="PATCH")
+        request.add_header("Content-Type", "application/json")
+        return self._send(request)
+
     def new_slide(self, code: str) -> int:
         """Make a slide and return its id."""
         return int(self.post("/api/v1/slides/", {"study": self.study, "code": code})["id"])

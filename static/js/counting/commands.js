@@ -29,8 +29,9 @@ export function listen(screen, cursor, more) {
 function letGo(event) {
   const target = event.target;
   if (event.detail === 0 || !(target instanceof Element)) return;
-  const pressed = target.closest("button, summary");
-  if (pressed instanceof HTMLElement && !pressed.closest("dialog")) pressed.blur();
+  const focused = document.activeElement;
+  if (!target.closest("button, summary") || target.closest("dialog")) return;
+  if (focused instanceof HTMLElement && focused.matches("button, summary")) focused.blur();
 }
 
 /** @param {Screen} screen @returns {Record<string, () => void>} */
@@ -39,8 +40,8 @@ function shared(screen) {
     accept: () => screen.accept(),
     submit: () => screen.way.submit(),
     previous: () => screen.way.previous(),
-    undo: () => !screen.busy && screen.tally.undo(),
-    redo: () => !screen.busy && screen.tally.redo(),
+    undo: () => screen.retell(() => screen.tally.undo()),
+    redo: () => screen.retell(() => screen.tally.redo()),
     confirm: () => screen.confirm(),
     marks: () => screen.toggleMarks(),
     help: () => toggleHelp(),
@@ -55,7 +56,7 @@ function buttonsOf(screen) {
   return {
     ...shared(screen),
     retry: () => screen.askForPrediction(),
-    "leave-out": () => screen.way.submit({ leaveOut: screen.tally.untouched, sure: true }),
+    "leave-out": () => screen.way.submit({ leaveOut: screen.way.doubtful, sure: true }),
     "ask-zero": () => screen.way.submit({ sure: true }),
     "ask-back": () => screen.way.stopAsking(),
   };
@@ -68,8 +69,8 @@ function keysOf(screen, code) {
     add: () => screen.add(code, 1),
     subtract: () => screen.add(code, -1),
     choose: () => screen.choose(code),
-    zero: () => !screen.busy && screen.tally.none(screen.active),
-    number: () => screen.panel.input(screen.active).focus(),
+    zero: () => screen.retell(() => screen.tally.none(screen.active)),
+    number: () => !screen.busy && screen.panel.input(screen.active).focus(),
     left: () => screen.picture.pan(-STEP, 0),
     right: () => screen.picture.pan(STEP, 0),
     up: () => screen.picture.pan(0, -STEP),
@@ -108,6 +109,7 @@ function press(screen, cursor, more, event) {
   const meant = meaning(event, {
     keys: screen.keys,
     typing,
+    choice: isChoice(target),
     dialog: document.querySelector("dialog[open]") !== null,
     button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
     cursor: cursor.on,
@@ -115,11 +117,8 @@ function press(screen, cursor, more, event) {
   });
   if (!meant) return;
   if (meant.name === "escape") {
-    screen.way.stopAsking();
-    if (!typing) cursor.leave();
-    screen.onEscape();
-    if (typing) /** @type {HTMLElement} */ (target).blur();
-    return; // an open dialog closes by itself
+    escape(screen, cursor, typing ? /** @type {HTMLElement} */ (target) : null);
+    return;
   }
   event.preventDefault();
   if (event.repeat && !MAY_REPEAT.has(meant.name)) return;
@@ -132,14 +131,35 @@ function press(screen, cursor, more, event) {
 }
 
 /**
+ * One thing for each press: the last that was begun ends first.
+ * @param {Screen} screen @param {import("./cursor.js").Cursor} cursor
+ * @param {HTMLElement | null} typingIn
+ */
+function escape(screen, cursor, typingIn) {
+  const inView = Boolean(typingIn?.closest("#view-panel"));
+  typingIn?.blur();
+  if (typingIn && !inView) return;
+  if (!inView && screen.way.asking) screen.way.stopAsking();
+  else if (!inView && cursor.carrying) cursor.leave();
+  else if (!screen.onEscape(inView)) cursor.leave();
+}
+
+/**
+ * Whether this is a list, slider or box, in which digits mean nothing.
+ * @param {EventTarget | null} target @returns {boolean}
+ */
+function isChoice(target) {
+  const input = target instanceof HTMLInputElement && /^(range|radio|checkbox)$/.test(target.type);
+  return input || target instanceof HTMLSelectElement;
+}
+
+/**
  * Whether sliders, choices and lists of the page answer to this key themselves.
  * @param {EventTarget | null} target @param {string} key @returns {boolean}
  */
 function isOwn(target, key) {
-  const list = target instanceof HTMLSelectElement;
-  const input = target instanceof HTMLInputElement && /^(range|radio|checkbox)$/.test(target.type);
-  if (list && key === "Enter") return true;
-  return (list || input) && (key === " " || /^(Arrow|Page|Home|End)/.test(key));
+  if (target instanceof HTMLSelectElement && key === "Enter") return true;
+  return isChoice(target) && (key === " " || /^(Arrow|Page|Home|End)/.test(key));
 }
 
 /** @returns {HTMLDialogElement} */

@@ -9,6 +9,8 @@ export class Flags {
   /** @param {Screen} screen */
   constructor(screen) {
     this.screen = screen;
+    /** What the dialog is about. @type {import("./fields.js").Field | null} */
+    this.field = null;
     this.dialog = /** @type {HTMLDialogElement} */ (one("#flag"));
     this.form = /** @type {HTMLFormElement} */ (one("[data-flag-form]"));
     this.comment = /** @type {HTMLFormElement} */ (one("[data-comment-form]"));
@@ -41,12 +43,13 @@ export class Flags {
   }
 
   get #address() {
-    return `fields/${this.screen.field?.id}/`;
+    return `fields/${this.field?.id}/`;
   }
 
   /** What the screen says of its field. */
   show() {
     const { field, panel } = this.screen;
+    if (field !== this.field) this.dialog.close();
     const flag = field?.flag ?? null;
     const by = flag ? { reason: flag.words, name: flag.flagged_by } : {};
     const words = flag ? fill(gettext("Flagged as unreadable by %(name)s: %(reason)s."), by) : "";
@@ -61,7 +64,10 @@ export class Flags {
   }
 
   open() {
-    if (!this.screen.field || this.dialog.open) return;
+    const { field, busy } = this.screen;
+    if (!field || busy || this.dialog.open) return;
+    this.field = field;
+    say(one("[data-flag-field]"), field.name);
     one("[data-flag-trouble]").hidden = true;
     this.form.reset();
     this.dialog.showModal();
@@ -78,7 +84,7 @@ export class Flags {
       return row;
     });
     one("[data-comments]").replaceChildren(...rows);
-    if (this.screen.field) this.screen.field.comments = results.length;
+    if (this.field) this.field.comments = results.length;
     this.show();
   }
 
@@ -93,7 +99,7 @@ export class Flags {
   async #lift() {
     await this.#guard(async () => {
       await api(`${this.#address}flag/`, { method: "DELETE" });
-      if (this.screen.field) this.screen.field.flag = null;
+      if (this.field) this.field.flag = null;
       this.show();
       this.dialog.close();
     });

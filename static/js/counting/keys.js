@@ -3,15 +3,16 @@
 /**
  * What a key press means here, or null when it is not ours.
  * @param {KeyboardEvent} event
- * @param {{keys: Map<string, string>, typing: boolean, dialog: boolean, button: boolean,
- *   cursor: boolean, carrying: boolean}} where tally keys by cell type; whether the focus is in a
- *   number, a dialog is open, a button has focus, the cross is on the picture, it carries a mark
+ * @param {{keys: Map<string, string>, typing: boolean, choice: boolean, dialog: boolean,
+ *   button: boolean, cursor: boolean, carrying: boolean}} where tally keys by cell type; whether
+ *   the focus is in an input, and that one is a list, slider or box; a dialog is open, a button has
+ *   focus, the cross is on the picture, it carries a mark
  * @returns {{name: string, code?: string} | null}
  */
-export function meaning(event, { keys, typing, dialog, button, cursor, carrying }) {
+export function meaning(event, { keys, typing, choice, dialog, button, cursor, carrying }) {
   if (event.isComposing) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (dialog && key !== "Escape") return null;
+  if (dialog) return null; // it closes itself
   if (event.altKey) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return null;
     const code = keys.get(key) ?? keys.get(placeOf(event));
@@ -25,7 +26,7 @@ export function meaning(event, { keys, typing, dialog, button, cursor, carrying 
   if (key === "Escape") return { name: "escape" };
   if (typing) {
     // In a number, digits and editing keys are the number's own.
-    if (/^\d$/.test(key) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
+    if ((/^\d$/.test(key) && !choice) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
     if (key === "ArrowLeft" || key === "ArrowRight") return null;
   }
   const code = keys.get(key) ?? keys.get(digitOf(event));

@@ -41,13 +41,10 @@ screen.onChange = () => {
   stop.changed();
   heat.show();
 };
-soFar.onBase = () => stop.begin();
+soFar.onBase = () => stop.settle();
 screen.mayAdd = () => stop.mayAdd();
 screen.onCount = (by) => !stop.reached && bell.tick(by);
-screen.onEscape = () => {
-  stop.goOn();
-  view.close();
-};
+screen.onEscape = (inView) => (inView && view.close()) || stop.goOn() || view.close();
 listen(screen, cursor, {
   flag: () => flags.open(),
   view: () => view.toggle(),

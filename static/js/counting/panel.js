@@ -77,8 +77,8 @@ export class Panel {
         }));
       }
     }
-    one("[data-undo]").toggleAttribute("disabled", tally.past.length === 0);
-    one("[data-redo]").toggleAttribute("disabled", tally.future.length === 0);
+    enable(one("[data-undo]"), tally.past.length > 0);
+    enable(one("[data-redo]"), tally.future.length > 0);
   }
 
   /** @param {Prediction | null} prediction @param {string} otherwise said while there is none */
@@ -95,7 +95,7 @@ export class Panel {
       say(one("[data-suggested]", take), String(count.value));
       say(one("[data-interval]", take), `(${count.low}–${count.high})`);
     }
-    one("[data-accept]").toggleAttribute("disabled", !prediction);
+    enable(one("[data-accept]"), Boolean(prediction));
   }
 
   /** A short flash: seen from the corner of the eye. @param {string} code */
@@ -110,6 +110,8 @@ export class Panel {
   /** @param {string} name of a notice in the page @param {boolean} shown @param {string} [words] */
   notice(name, shown, words) {
     const notice = one(`[data-notice="${name}"]`);
+    // Its buttons go with it: the focus must not fall off the page.
+    if (!shown && notice.contains(document.activeElement)) one("#main").focus();
     notice.hidden = !shown;
     if (words !== undefined) say(one("[data-words]", notice), words);
   }
@@ -135,4 +137,13 @@ export class Panel {
   announce(words) {
     say(one("[data-announce]"), words);
   }
+}
+
+/**
+ * Say whether a button does anything now. It keeps the focus either way: keys that are pressed on a
+ * button that was disabled under them go nowhere.
+ * @param {HTMLElement} button @param {boolean} able
+ */
+function enable(button, able) {
+  button.setAttribute("aria-disabled", String(!able));
 }

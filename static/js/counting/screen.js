@@ -25,7 +25,7 @@ export class Screen {
     this.panel = new Panel({
       activate: (code) => this.activate(code),
       add: (code, by) => this.add(code, by),
-      type: (code, number) => this.tally.type(code, number),
+      type: (code, number) => this.type(code, number),
       typed: () => this.tally.endTyping(),
       take: (code) => this.accept([code]),
     });
@@ -52,6 +52,10 @@ export class Screen {
     this.busy = false;
     this.dirty = false;
     this.placedAt = 0;
+    /** When the picture of the field could first be looked at. */
+    this.shownAt = 0;
+    /** The field that was asked for last: an answer that comes after another one's is too late. */
+    this.wanted = 0;
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
     this.coming = null;
     this.suggestion = new Suggestion(this.fields, (field) => this.arrived(field));
@@ -64,12 +68,16 @@ export class Screen {
     this.onField = () => {};
     this.onConflict = () => {};
     this.onChange = () => {};
-    this.onEscape = () => {};
+    /** @type {(inView: boolean) => boolean} whether something ended by it */
+    this.onEscape = () => false;
     /** Asked before a key or click adds a cell, and told when one did. */
     this.mayAdd = () => true;
     /** @type {(by: number) => void} */
     this.onCount = () => {};
-    addEventListener("popstate", () => this.show(Number(location.pathname.split("/")[2]), "stay"));
+    addEventListener("popstate", () => {
+      const id = Number(location.pathname.split("/")[2]);
+      if (id !== this.wanted) this.show(id, "stay");
+    });
     addEventListener("pagehide", () => this.leave());
     addEventListener("beforeunload", (event) => {
       if (this.saver.loose.size > 0) event.preventDefault();
@@ -83,8 +91,10 @@ export class Screen {
   /**
    * Bring a field to the screen.
    * @param {number} id @param {"push" | "stay"} address what happens to the page's address
+   * @param {string} [said] what was done before, for screen readers
    */
-  async show(id, address) {
+  async show(id, address, said = "") {
+    this.wanted = id;
     this.suggestion.leave();
     this.leave();
     this.busy = true;
@@ -92,10 +102,20 @@ export class Screen {
     let field;
     try {
       await this.saver.arrival(id);
+      // What was fetched ahead may be older than what this tab has counted since.
+      if (this.saver.changes.has(id)) this.fields.forget(id);
       field = await this.fields.get(id);
     } catch (error) {
+      if (this.wanted !== id) return;
+      this.wanted = this.field?.id ?? 0;
       this.busy = false;
       this.panel.notice("trouble", true, error.message);
+      return;
+    }
+    if (this.wanted !== id) return;
+    if (String(field.study) !== this.studyId) {
+      // Another study has another rule, other keys, perhaps other cell types.
+      location.assign(`/fields/${id}/`);
       return;
     }
     if (address === "push") {
@@ -104,6 +124,8 @@ export class Screen {
       history.pushState(null, "", `/fields/${id}/`);
     }
     this.field = field;
+    this.shownAt = Infinity;
+    this.panel.announce([said, field.name].filter(Boolean).join(" "));
     this.panel.notice("trouble", false);
     this.start(field);
     this.busy = false;
@@ -114,7 +136,9 @@ export class Screen {
     this.coming = opened.then(() => this.saver.queue).then(() => this.fields.next(id));
     this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
     await opened;
-    if (this.field === field) this.drawMarks();
+    if (this.field !== field) return;
+    this.shownAt = performance.now();
+    this.drawMarks();
   }
 
   /** The field leaves the screen, perhaps with the page. */
@@ -179,7 +203,8 @@ export class Screen {
   /** @param {import("./fields.js").Field} field */
   showPrediction(field) {
     const counted = field.my_reading?.state === "submitted";
-    const blind = field.blind && !counted;
+    // The server shows what it may: also to who is correcting what they have submitted.
+    const blind = field.blind && !counted && !field.prediction;
     const pending = !blind && isPending(field);
     const words = blind
       ? gettext("hidden until you submit")
@@ -204,7 +229,9 @@ export class Screen {
     // Only the suggestion changes: what the reader has counted stays.
     this.showPrediction(field);
     this.onChange();
-    this.panel.announce(gettext("The suggestion has arrived."));
+    this.panel.announce(
+      field.prediction ? gettext("The suggestion has arrived.") : gettext("no suggestion"),
+    );
   }
 
   async askForPrediction() {
@@ -244,6 +271,24 @@ export class Screen {
     this.panel.announce(`${type?.name}: ${this.tally.number(code)}`);
   }
 
+  /** @param {string} code @param {number | null} number */
+  type(code, number) {
+    if (this.busy) this.panel.showCounts(this.tally, this.active);
+    else this.tally.type(code, number);
+  }
+
+  /** Do what changes several numbers, and tell them all. @param {() => unknown} change */
+  retell(change) {
+    if (this.busy) return;
+    const before = this.tally.now;
+    change();
+    if (this.tally.now === before) return;
+    const numbers = this.types.map(({ code, name }) =>
+      `${name}: ${this.tally.touched(code) ? this.tally.number(code) : "–"}`,
+    );
+    this.panel.announce(numbers.join(", "));
+  }
+
   /**
    * @param {number} x @param {number} y @param {number} hit the mark there, or -1
    * @param {number} hint the suggested mark there, or -1
@@ -273,8 +318,8 @@ export class Screen {
 
   /** @param {string[]} [codes] */
   accept(codes) {
-    if (this.busy || !this.field?.prediction) return;
-    this.tally.accept(this.field.prediction, codes);
+    const prediction = this.field?.prediction;
+    if (prediction) this.retell(() => this.tally.accept(prediction, codes));
   }
 
   /** Make the suggested marks of the chosen type that are still open the reader's own. */
@@ -307,7 +352,7 @@ export class Screen {
     const suggested = (this.field?.prediction?.marks ?? []).filter(
       (hint) => picture.looks[hint.cell_type],
     );
-    picture.suggested = unmarked(suggested, tally.now.marks, Math.max(6, picture.width / 80));
+    picture.suggested = unmarked(suggested, tally.now.marks, reachOf(picture, suggested.length));
     picture.drawChange();
   }
 
@@ -332,4 +377,14 @@ export class Screen {
   keepDraft() {
     if (this.field) this.saver.draft(this.field.id, this.toSend(false, this.tally.draft()));
   }
+}
+
+/**
+ * How far a mark may lie from the suggestion it settles: an 80th of the picture's width, and in
+ * pictures of many cells no more than a sixth of the way from one to the next.
+ * @param {{width: number, height: number}} picture @param {number} cells @returns {number} pixels
+ */
+function reachOf({ width, height }, cells) {
+  const apart = Math.sqrt((width * height) / Math.max(1, cells));
+  return Math.max(6, Math.min(width / 80, apart / 6));
 }

@@ -20,6 +20,13 @@ export class Stop {
     this.bell = bell;
     this.reached = false;
     this.before = 0;
+    /** Whether the reader went on past the number in this field. */
+    this.passed = false;
+    /**
+     * What the field held when it came, or when the number was chosen.
+     * @type {Record<string, number | null>}
+     */
+    this.held = {};
     this.select = /** @type {HTMLSelectElement} */ (one("[data-stop]"));
     this.select.value = remembered(STOP, "");
     this.select.addEventListener("change", () => {
@@ -42,7 +49,15 @@ export class Stop {
    * opened with passes it like one that is accepted.
    */
   begin() {
-    this.before = this.screen.begun ? this.soFar.totalBefore : this.soFar.total;
+    this.passed = false;
+    this.held = this.screen.begun ? {} : { ...this.screen.tally.now.numbers };
+    this.settle();
+  }
+
+  /** What the slide holds has arrived, perhaps after the first cells of this field. */
+  settle() {
+    const { among, totalBefore } = this.soFar;
+    this.before = among.reduce((sum, code) => sum + (this.held[code] ?? 0), totalBefore);
     if (this.before >= Number(this.select.value)) this.#set(false);
     this.changed();
   }
@@ -53,8 +68,10 @@ export class Stop {
     const total = this.soFar.total;
     this.before = total;
     if (!at) return;
-    if (total < at) this.#set(false);
-    else if (before < at && !this.reached) {
+    if (total < at) {
+      this.passed = false;
+      this.#set(false);
+    } else if (before < at && !this.reached && !this.passed) {
       this.#set(true, fill(gettext("%(n)s cells counted on this slide."), { n: total }));
       this.bell.stop();
     }
@@ -66,8 +83,12 @@ export class Stop {
     return !this.reached;
   }
 
+  /** @returns {boolean} whether there was a stop */
   goOn() {
+    const { reached } = this;
+    if (reached) this.passed = true;
     this.#set(false);
+    return reached;
   }
 
   /** @param {boolean} reached @param {string} [words] */

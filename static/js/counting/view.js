@@ -61,16 +61,20 @@ export class View {
   }
 
   toggle() {
+    const inside = this.panel.contains(document.activeElement);
     this.panel.hidden = !this.panel.hidden;
     for (const button of all("[data-view]")) {
       button.setAttribute("aria-expanded", String(!this.panel.hidden));
     }
-    if (this.panel.hidden) return;
-    this.#input("brightness").focus();
+    if (!this.panel.hidden) this.#input("brightness").focus();
+    else if (inside) one("button[data-view]").focus();
   }
 
+  /** @returns {boolean} whether it was open */
   close() {
-    if (!this.panel.hidden) this.toggle();
+    const open = !this.panel.hidden;
+    if (open) this.toggle();
+    return open;
   }
 
   /** @param {"grid" | "edges" | "heat"} name */

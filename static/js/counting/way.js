@@ -5,6 +5,9 @@
 import { one } from "../lib/dom.js";
 import { fill, gettext } from "../lib/i18n.js";
 
+/** The second half of a double press comes this soon after the next picture is there. */
+const DOUBLE_PRESS = 250;
+
 /**
  * @typedef {import("./fields.js").Field} Field
  * @typedef {import("./saver.js").Refused} Refused
@@ -62,14 +65,16 @@ export class Way {
       this.ask(this.doubtful);
       return;
     }
+    // Nobody can have looked at it yet: the press was meant for the field before.
+    if (!screen.dirty && !sure && performance.now() - screen.shownAt < DOUBLE_PRESS) return;
     this.stopAsking();
     const sent = saver.submit(field.id, screen.toSend(true, tally.reading(leaveOut)));
     const next = screen.fields.ready(field.id);
     if (next === null) await this.#waitFor(sent);
     else {
       // Told by saveState when it fails.
-      sent.then(() => screen.panel.announce(gettext("Submitted.")), () => {});
-      await screen.show(next, "push");
+      sent.catch(() => {});
+      await screen.show(next, "push", gettext("Submitted."));
     }
   }
 
@@ -108,18 +113,20 @@ export class Way {
         id = null;
       }
     }
-    screen.panel.announce(words);
     if (id === null) {
+      screen.panel.announce(words);
       location.assign(`/studies/${screen.studyId}/count/`);
       return;
     }
-    await screen.show(id, "push");
+    await screen.show(id, "push", words);
   }
 
   async previous() {
     const { screen } = this;
     if (screen.busy) return;
     const trail = screen.fields.trail;
+    // Whoever came here by the browser's own way back left this field on the trail.
+    while (trail.at(-1) === screen.field?.id) trail.pop();
     const last = trail.pop() ?? Number(screen.root.dataset.previous || 0);
     if (!last || last === screen.field?.id) {
       screen.panel.announce(gettext("This is the first field of this visit."));
