@@ -245,8 +245,8 @@ def as_text(report: Report) -> str:
 
 
 def made_on() -> str:
-    """Return the moment, as reports carry it."""
-    return date_format(timezone.localtime(), "Y-m-d H:i")
+    """Return the moment, as reports carry it: the lab's time, and how far from UTC that is."""
+    return date_format(timezone.localtime(), "Y-m-d H:i O")
 
 
 @translation.override("en")

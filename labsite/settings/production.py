@@ -4,7 +4,7 @@ Refuses to start, with a sentence, when one is missing or cannot be right.
 
 Required: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL, REDIS_URL.
 Optional: CSRF_TRUSTED_ORIGINS, HTTPS (default on), BEHIND_PROXY, HSTS_SECONDS, DATABASE_POOL,
-BROKER_PREFIX.
+BROKER_PREFIX, TIME_ZONE (default UTC).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from labsite.secret import read_or_make_secret
+from labsite.zone import machine_zone
 
 pytestmark = pytest.mark.once
 
@@ -55,3 +57,29 @@ def test_a_data_folder_that_is_a_file_is_refused_with_a_sentence(tmp_path: Path)
     assert "HemaTally does not start: the data folder" in done.stderr
     assert "DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "zone"),
+    [
+        ("usr/share/zoneinfo/Asia/Jakarta", "Asia/Jakarta"),
+        ("usr/share/zoneinfo/Etc/UTC", "Etc/UTC"),
+        ("usr/share/zoneinfo/Asia", "UTC"),
+        ("usr/share/zoneinfo/Asia/Nowhere", "UTC"),
+        ("somewhere/else", "UTC"),
+    ],
+)
+def test_the_computer_s_clock_tells_its_zone(tmp_path: Path, leads_to: str, zone: str) -> None:
+    clock = tmp_path / "localtime"
+    clock.symlink_to(tmp_path / leads_to)
+    assert machine_zone(clock) == zone
+
+
+def test_times_and_the_nightly_training_go_by_the_lab_s_zone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "x" * 50)
+    for given, zone in (("Asia/Makassar", "Asia/Makassar"), ("", machine_zone())):
+        monkeypatch.setenv("TIME_ZONE", given)
+        settings = runpy.run_module("labsite.settings.embedded")
+        assert (settings["TIME_ZONE"], settings["CELERY_TIMEZONE"]) == (zone, zone)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from counting.models import AuditEntry, Calibration, Field, Prediction, Slide, Study
 from counting.services import calibrations, flags, registry
@@ -280,6 +281,13 @@ def test_every_copy_says_the_same_and_is_audited(
         ("report.csv.export", {"precision": "20"}),
         ("report.pdf.export", {"precision": "10"}),
     ]
+
+
+def test_a_report_says_which_clock_it_was_made_by(bob: Client, slide: Slide) -> None:
+    with timezone.override("Asia/Jakarta"):
+        made = r"\d{4}-\d\d-\d\d \d\d:\d\d \+0700"
+        assert re.search(f"^{made}$", report_of(bob, slide)["text"], re.MULTILINE)
+        assert re.search(made.encode(), printed(bob.get(f"/slides/{slide.pk}/report.pdf").content))
 
 
 def printed(pdf: bytes) -> bytes:
