@@ -77,9 +77,15 @@ SENTENCES = (
     _("The worker died each of the %(tries)d times it tried this."),
     _("The stored picture is gone. Upload it again."),
     _("The model failed on this picture: %(error)s"),
-    # counting/services/tiles.py
+    _("The database did not answer while this run was under way."),
     _("The tiles could not be made: %(error)s"),
-    _("The tiles could not be made: %(error)s"),
+    _("The archive is gone. Upload it again."),
+    _("The import broke off: %(error)s"),
+    _("This is not a zip archive that can be read. Pack the pictures again."),
+    _("This archive is empty."),
+    _("This archive has a password. Pack it without one."),
+    _("This archive holds %(n)d files; at most %(most)d are taken at once. Split it."),
+    _("This archive unpacks to more than is taken at once. Split it."),
     _("This picture is in the study already: %(name)s on slide %(slide)s."),
     _(
         "This file name looks as if it held a record number or a date. "

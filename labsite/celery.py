@@ -28,6 +28,12 @@ def scheduler_is_ready(**_: object) -> None:
     come_up("scheduler", f"scheduler@{os.uname().nodename}")
 
 
+@signals.task_postrun.connect
+def task_is_over(**_: object) -> None:
+    """Hold no job any more, however the task ended: the solo pool works on one task at a time."""
+    import_module("counting.services.workers").held.clear()
+
+
 def role_of(queues: set[str]) -> str:
     """Name a worker after what it does: who trains is the training worker, and so on."""
     return next((role for role in ("training", "inference") if role in queues), "exchange")

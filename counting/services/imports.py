@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import stat
 import zipfile
@@ -19,6 +20,8 @@ from . import audit, intake, jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+log = logging.getLogger(__name__)
 
 # Files done before the worker looks at other work (predictions) again.
 SLICE = 10
@@ -77,19 +80,43 @@ def run_import(job_id: int) -> None:
     if job.cancel_requested:
         jobs.cancelled(job)
         return
-    with job.archive.open("rb") as archive, zipfile.ZipFile(archive) as packed:
+    try:
+        _take_in_next(job)
+    except Refused as error:
+        jobs.fail(job, error.message)
+    except Exception as error:
+        log.exception("Import %s broke off", job.pk)
+        jobs.retry_later(job, _("The import broke off: %(error)s") % {"error": error})
+
+
+def _take_in_next(job: ImportJob) -> None:
+    """Take in a slice of the files, then end the job or ring for the rest.
+
+    Raises:
+        Refused: the stored archive is gone or cannot be read any more.
+    """
+    try:
+        archive = job.archive.open("rb")
+    except FileNotFoundError:
+        raise Refused(_("The archive is gone. Upload it again."), "archive") from None
+    with archive:
         entries = _entries(archive)
         results: list[dict[str, Any]] = list(job.results)
-        for entry in entries[job.done : job.done + SLICE]:
-            results.append(_take_in(job, packed, entry))
-            if not jobs.advance(
-                job,
-                results=results,
-                done=len(results),
-                progress=len(results) / len(entries),
-                attempts=1,
-            ):
-                return
+        with zipfile.ZipFile(archive) as packed:
+            for entry in entries[job.done : job.done + SLICE]:
+                results.append(_take_in(job, packed, entry))
+                if not jobs.advance(
+                    job,
+                    results=results,
+                    done=len(results),
+                    progress=len(results) / len(entries),
+                    attempts=1,
+                ):
+                    return
+                job.refresh_from_db(fields=["cancel_requested"])
+                if job.cancel_requested:
+                    jobs.cancelled(job)
+                    return
     if len(results) < len(entries):
         jobs.give_back(job)
         _ring(job.pk)

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from counting.models import ImportJob, JobRow, JobState, PredictionJob, TileJob, TrainingRun
 
-from .workers import MAX_ATTEMPTS, current_session, free
+from .workers import MAX_ATTEMPTS, current_session, free, held
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ def claim(table: type[J], job_id: int) -> J | None:
     )
     if not taken:
         return None
+    held.add(token)
     return table._default_manager.filter(pk=job_id, token=token).first()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils.translation import gettext as _
 
 from counting.errors import Conflict
@@ -55,6 +55,11 @@ def run_training(run_id: int) -> None:
             _conclude(run, work / "bundle", result)
     except TrainerError as error:
         jobs.fail(run, str(error), step=_("Failed"))
+    except (OperationalError, InterfaceError):
+        # The database went away for a moment. The checkpoint stays, whether it is back or not.
+        log.exception("Training run %s lost the database", run.pk)
+        close_old_connections()
+        jobs.retry_later(run, _("The database did not answer while this run was under way."))
     except Exception as error:
         log.exception("Training run %s failed", run.pk)
         message = _("The run broke off: %(error)s") % {"error": error}

@@ -27,6 +27,8 @@ JOB_TABLES: tuple[type[JobRow], ...] = (PredictionJob, TileJob, ImportJob, Train
 # Deaths in a row of the workers that try a job, without progress in between, until it fails.
 MAX_ATTEMPTS = 3
 
+# Tokens of the jobs that this process works on, from their claim to the end of its task.
+held: set[str] = set()
 _session = ""
 
 
@@ -103,9 +105,11 @@ def beat(role: str, name: str) -> None:
     if not Worker.objects.filter(name=name, session=current_session()).update(seen_at=now):
         _register(role, name)
     for table in JOB_TABLES:
-        table._default_manager.filter(
-            state=JobState.RUNNING, worker_session=current_session()
-        ).update(heartbeat=now)
+        # A job whose task broke off is held by nobody, so that the sweep finds it. A copy, since the
+        # tasks claim in another thread.
+        table._default_manager.filter(state=JobState.RUNNING, token__in=held.copy()).update(
+            heartbeat=now
+        )
 
 
 def retire(name: str) -> None:

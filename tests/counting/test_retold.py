@@ -22,7 +22,7 @@ SAID = {
     "ml/finetune.py": ("BadData", "step", "_within"),
 }
 # Services whose sentences are kept by a worker.
-KEPT = ("workers", "predictions", "trainer", "intake", "tiles")
+KEPT = ("workers", "predictions", "trainer", "intake", "tiles", "imports")
 # An import keeps why a file was refused; elsewhere a refusal is told at once.
 REFUSALS_KEPT = ("intake",)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db.models.signals import post_save
+from django.test import Client
+from django.utils import timezone
 
 from counting.models import Field, ImportJob, JobState, Slide, Worker
 from counting.services import imports, jobs, workers
@@ -17,6 +21,8 @@ from tests.counting.pictures import smear_file
 pytestmark = pytest.mark.django_db
 
 FILES = 5
+
+AtField = Callable[[int, Callable[[], object]], None]
 
 
 class Killed(BaseException):
@@ -33,11 +39,12 @@ def job(slide: Slide, people: People) -> ImportJob:
 
 
 @pytest.fixture
-def at_field() -> Iterator[Callable[[int, Callable[[], None]], None]]:
+def at_field() -> Iterator[AtField]:
     """Return a function that has something happen while the n-th field from now is taken in."""
-    left, happen = 0, lambda: None
+    left = 0
+    happen: Callable[[], object] = kill
 
-    def arrange(number: int, what: Callable[[], None]) -> None:
+    def arrange(number: int, what: Callable[[], object]) -> None:
         nonlocal left, happen
         left, happen = number, what
 
@@ -67,7 +74,7 @@ def restart(job: ImportJob) -> None:
 @pytest.mark.parametrize(("dies_at", "state"), [(2, JobState.WAITING), (1, JobState.FAILED)])
 def test_only_deaths_without_a_file_in_between_fail_an_import(
     job: ImportJob,
-    at_field: Callable[[int, Callable[[], None]], None],
+    at_field: AtField,
     dies_at: int,
     state: str,
 ) -> None:
@@ -81,3 +88,47 @@ def test_only_deaths_without_a_file_in_between_fail_an_import(
     imports.run_import(job.pk)
     job.refresh_from_db()
     assert job.state == (JobState.SUCCEEDED if state == JobState.WAITING else state)
+
+
+def seen(client: Client, job: ImportJob) -> tuple[str, str]:
+    body = client.get(f"/api/v1/imports/{job.pk}/").json()
+    return body["state"], body["error"]
+
+
+@pytest.mark.parametrize(
+    ("left", "sentence"),
+    [(None, "The archive is gone. Upload it again."), (b"PK", "This is not a zip archive that")],
+)
+def test_an_archive_that_cannot_be_read_any_more_fails_its_import(
+    bob: Client, job: ImportJob, left: bytes | None, sentence: str
+) -> None:
+    stored = Path(job.archive.path)
+    stored.unlink()
+    if left is not None:
+        stored.write_bytes(left)
+    imports.run_import(job.pk)
+    state, error = seen(bob, job)
+    assert (state, error.startswith(sentence)) == ("failed", True), error
+
+
+def test_an_import_that_finds_no_room_tries_again_later(bob: Client, job: ImportJob) -> None:
+    # Where the pictures go there is something else.
+    taken = Path(settings.MEDIA_ROOT) / "fields"
+    taken.touch()
+    imports.run_import(job.pk)
+    state, error = seen(bob, job)
+    assert (state, error.startswith("The import broke off: ")) == ("waiting", True), error
+
+    taken.unlink()
+    ImportJob.objects.filter(pk=job.pk).update(next_try_at=timezone.now())
+    imports.run_import(job.pk)
+    assert seen(bob, job) == ("succeeded", "")
+
+
+def test_an_import_ends_after_the_file_during_which_it_is_cancelled(
+    bob: Client, job: ImportJob, at_field: AtField
+) -> None:
+    at_field(2, lambda: bob.post(f"/api/v1/imports/{job.pk}/cancel/"))
+    imports.run_import(job.pk)
+    assert seen(bob, job) == ("cancelled", "")
+    assert Field.objects.count() == 2

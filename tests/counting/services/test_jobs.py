@@ -7,6 +7,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from celery import shared_task
 from django.utils import timezone
 
 from counting.models import Field, JobState, Prediction, PredictionJob, Worker
@@ -105,6 +106,30 @@ def test_a_heartbeat_keeps_the_jobs_of_its_worker(job: PredictionJob) -> None:
     PredictionJob.objects.update(heartbeat=old)
     workers.beat("inference", "inference@here")
     assert jobs.sweep()["freed"] == 0
+
+
+@shared_task
+def work(job_id: int, broken: bool) -> None:
+    """Take a job; then break off in a way that no service foresaw, or look whether it is kept."""
+    jobs.claim(PredictionJob, job_id)
+    if broken:
+        raise RuntimeError
+    beat_late()
+
+
+def beat_late() -> None:
+    PredictionJob.objects.update(heartbeat=timezone.now() - timedelta(minutes=5))
+    workers.beat("inference", "inference@here")
+
+
+@pytest.mark.parametrize(("broken", "freed"), [(False, 0), (True, 1)])
+def test_a_job_whose_task_broke_off_is_kept_alive_no_more(
+    job: PredictionJob, broken: bool, freed: int
+) -> None:
+    work.apply((job.pk, broken))
+    if broken:
+        beat_late()
+    assert jobs.sweep()["freed"] == freed
 
 
 def test_a_picture_that_is_gone_fails_alone(job: PredictionJob, field: Field) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.utils import timezone
 
 from counting.models import Field, JobState, TrainingRun, Worker
 from counting.services import jobs, trainer, training, workers
@@ -26,6 +27,8 @@ told = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 shutil.copytree(told["--bundle"], told["--out"] + "/bundle", dirs_exist_ok=True)
 print(Path("says").read_text(), flush=True)
 """
+
+VERDICT = {"event": "result", "verdict": {"promote": True, "text": "Better. Goes live."}}
 
 Says = Callable[..., None]
 
@@ -81,6 +84,10 @@ def kill() -> None:
     raise Killed
 
 
+def lose_the_database() -> None:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
 def restart(run: TrainingRun) -> None:
     """Do what a worker does that finds its earlier self was killed."""
     TrainingRun.objects.filter(state=JobState.RUNNING).update(worker_session="before")
@@ -101,3 +108,23 @@ def test_only_deaths_without_progress_in_between_fail_a_run(
                 trainer.run_training(run.pk)
             restart(run)
     assert run.state == state
+
+
+def test_a_run_goes_on_when_the_database_was_away_for_a_moment(
+    run: TrainingRun, trainer_says: Says, after_progress: Any, settings: Any
+) -> None:
+    work = settings.TRAINING_ROOT / str(run.pk)
+    trainer_says(progress(0.5), VERDICT)
+    after_progress(lose_the_database)
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.finished_at) == (JobState.WAITING, None)
+    assert run.error == "The database did not answer while this run was under way."
+    # With the checkpoint, where there is one.
+    assert (work / "manifest.json").exists()
+
+    TrainingRun.objects.filter(pk=run.pk).update(next_try_at=timezone.now())
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error, run.promoted) == (JobState.SUCCEEDED, "", True)
+    assert not work.exists()
