@@ -52,6 +52,9 @@ class DifferenceSerializer(serializers.Serializer[Any]):
 
 class RulingRequestSerializer(serializers.Serializer[Any]):
     reading = serializers.IntegerField(help_text="id of the reading that holds")
+    against = serializers.IntegerField(
+        required=False, help_text="id of the other reading that you saw; 409 if it is no more"
+    )
 
 
 class ReferenceSerializer(serializers.ModelSerializer[ReferenceCount]):
@@ -96,8 +99,10 @@ class RulingsView(APIView):
         """Let one of two differing readings hold (reviewers who have not read the field)."""
         user = signed_in(request)
         field = access.get_field_for(user, field_id, Role.REVIEWER)
-        chosen = given(RulingRequestSerializer, request)["reading"]
-        reference = rulings.rule(field=field, reviewer=user, reading_id=chosen)
+        data = given(RulingRequestSerializer, request)
+        reference = rulings.rule(
+            field=field, reviewer=user, reading_id=data["reading"], against=data.get("against")
+        )
         return Response(ReferenceSerializer(reference).data, status=status.HTTP_201_CREATED)
 
 

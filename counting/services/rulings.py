@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def rule(*, field: Field, reviewer: User, reading_id: int) -> ReferenceCount:
+def rule(
+    *, field: Field, reviewer: User, reading_id: int, against: int | None = None
+) -> ReferenceCount:
     """Let one of the two differing readings hold; its counts become the reference count.
+
+    `against` is the id of the other one as the reviewer saw it; without it only the chosen one is
+    looked at.
 
     Raises:
         Refused: `reviewer` read the field, or nothing waits for a ruling.
@@ -36,8 +41,10 @@ def rule(*, field: Field, reviewer: User, reading_id: int) -> ReferenceCount:
         raise Refused(
             _("You have read this field yourself. Another reviewer has to rule."), "own_reading"
         )
-    chosen = {row.pk: row for row in (found.first, found.second)}.get(reading_id)
-    if chosen is None:
+    chosen, other = found.first, found.second
+    if reading_id == other.pk:
+        chosen, other = other, chosen
+    if reading_id != chosen.pk or against not in (None, other.pk):
         raise Conflict(
             _("A reader has corrected this count meanwhile. Look at both readings again."),
             "reading",

@@ -84,10 +84,12 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
 def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     """Let one of the two readings hold, and go on to the next difference."""
     field = access.get_field_for(signed_in(request), field_id, Role.REVIEWER)
-    chosen = request.POST.get("reading", "")
-    if not (chosen.isascii() and chosen.isdigit()):
+    ids = [request.POST.get("reading", ""), *request.POST.getlist("shown")]
+    if not all(each.isascii() and each.isdigit() for each in ids):
         raise Refused(_("Choose one of the two readings."))
-    rulings.rule(field=field, reviewer=signed_in(request), reading_id=int(chosen))
+    chosen, *shown = map(int, ids)
+    against = next((each for each in shown if each != chosen), None)
+    rulings.rule(field=field, reviewer=signed_in(request), reading_id=chosen, against=against)
     messages.success(request, _("%(name)s has its count now.") % {"name": field.name})
     return redirect("review", field.study_id)
 

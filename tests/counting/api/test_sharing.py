@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from counting.models import AuditEntry, Field, Lease, ModelVersion, Slide, Study
+from counting.models import AuditEntry, Field, Lease, ModelVersion, Ruling, Slide, Study
 from counting.services import registry, training
 from tests.counting.conftest import People, add_fields, count
 from tests.counting.doors import texts
@@ -163,17 +163,24 @@ def test_a_reviewer_who_did_not_read_it_rules(
 
 
 @pytest.mark.usefixtures("two_readers")
+@pytest.mark.parametrize("corrected", ["first", "second"])
 def test_a_ruling_on_a_count_that_was_corrected_meanwhile_is_told(
-    alice: Client, people: People, study: Study, field: Field
+    alice: Client, people: People, study: Study, field: Field, corrected: str
 ) -> None:
+    def seen() -> dict[str, int]:
+        found = alice.get(f"/api/v1/studies/{study.pk}/review/").json()["results"][0]
+        return {"reading": found["first"]["id"], "against": found["second"]["id"]}
+
     count(field, people.bob, RBC=20)
     count(field, people.rita, RBC=30)
-    seen = alice.get(f"/api/v1/studies/{study.pk}/review/").json()["results"][0]
-    count(field, people.bob, RBC=40)
-    ruling = {"reading": seen["first"]["id"]}
-    told = alice.post(f"/api/v1/fields/{field.pk}/rulings/", ruling, content_type=JSON)
+    before = seen()
+    count(field, people.bob if corrected == "first" else people.rita, RBC=40)
+    address = f"/api/v1/fields/{field.pk}/rulings/"
+    told = alice.post(address, before, content_type=JSON)
     assert told.status_code == 409
     assert "corrected this count meanwhile" in told.json()["detail"]
+    assert not Ruling.objects.exists()
+    assert alice.post(address, seen(), content_type=JSON).status_code == 201
 
 
 @pytest.mark.usefixtures("two_readers")

@@ -76,6 +76,24 @@ def test_the_ruling_becomes_the_count_and_the_page_is_empty(
     assert (held.basis, held.counts, held.reading) == ("ruling", {"RBC": 20}, second)
 
 
+def test_the_page_sends_both_readings_that_it_shows(
+    alice: Client, differing: Field, people: People
+) -> None:
+    def ruling() -> dict[str, Any]:
+        page = alice.get(f"/studies/{differing.study_id}/review/").content.decode()
+        shown = re.findall('name="shown" value="([0-9]+)"', page)
+        return {"reading": shown[0], "shown": shown}
+
+    before = ruling()
+    count(differing, people.rita, RBC=33)
+    address = f"/fields/{differing.pk}/rule/"
+    told = alice.post(address, before, follow=True).content.decode()
+    assert "corrected this count meanwhile" in told
+    assert not ReferenceCount.objects.exists()
+    alice.post(address, ruling())
+    assert ReferenceCount.objects.get().counts == {"RBC": 7}
+
+
 def test_who_may_review(
     differing: Field, people: People, client_of: Callable[[User | None], Client]
 ) -> None:
