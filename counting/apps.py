@@ -12,7 +12,7 @@ from django.db.models.signals import post_delete
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from counting.models import Field
+    from counting.models import Field, ImportJob
 
 
 class CountingConfig(AppConfig):
@@ -22,14 +22,17 @@ class CountingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Note sign-ins in the audit trail, and delete the files of fields that go.
+        """Note sign-ins in the audit trail, and delete the files of fields and imports that go.
 
-        Django tells of both by signals only: a field goes with its slide or study, too.
+        Django tells of both by signals only: they go with their slide or study, too.
         """
         user_logged_in.connect(_signed_in, dispatch_uid="audit")
         user_logged_out.connect(_signed_out, dispatch_uid="audit")
         post_delete.connect(
             _field_deleted, sender=self.get_model("Field"), dispatch_uid="field_files"
+        )
+        post_delete.connect(
+            _import_deleted, sender=self.get_model("ImportJob"), dispatch_uid="import_archive"
         )
 
 
@@ -38,6 +41,12 @@ def _field_deleted(*, instance: Field, **_: Any) -> None:
 
     # Not before it is sure that the row is gone.
     transaction.on_commit(lambda: intake.delete_files(instance))
+
+
+def _import_deleted(*, instance: ImportJob, **_: Any) -> None:
+    from counting.services import imports
+
+    transaction.on_commit(lambda: imports.delete_archive(instance))
 
 
 def _signed_in(*, user: User, **_: Any) -> None:

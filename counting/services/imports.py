@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
-from counting.models import ImportJob, Slide
+from counting.models import ACTIVE, ImportJob, Slide
 
 from . import audit, intake, jobs
 
@@ -68,6 +68,7 @@ def cancel_import(*, job: ImportJob, actor: User) -> ImportJob:
     if not jobs.ask_to_cancel(job):
         raise Refused(_("This import is over; there is nothing to cancel."), "over")
     audit.record(actor=actor, action="import.cancel", target=job, study_id=job.slide.study_id)
+    transaction.on_commit(lambda: drop_archives(pk=job.pk))
     job.refresh_from_db()
     return job
 
@@ -77,9 +78,6 @@ def run_import(job_id: int) -> None:
     job = jobs.claim(ImportJob, job_id)
     if job is None:
         return
-    if job.cancel_requested:
-        jobs.cancelled(job)
-        return
     try:
         _take_in_next(job)
     except Refused as error:
@@ -87,6 +85,29 @@ def run_import(job_id: int) -> None:
     except Exception as error:
         log.exception("Import %s broke off", job.pk)
         jobs.retry_later(job, _("The import broke off: %(error)s") % {"error": error})
+    drop_archives(pk=job.pk)
+
+
+def drop_archives(**among: Any) -> None:
+    """Delete the archives of the imports that are over, `among` these or all.
+
+    They hold the pictures as they came, with metadata and names. What cannot be deleted now is
+    tried again by the next sweep.
+    """
+    over = ImportJob.objects.filter(**among).exclude(state__in=ACTIVE).exclude(archive="")
+    for job in over:
+        try:
+            delete_archive(job)
+        except OSError:
+            log.warning("The archive of import %s cannot be deleted", job.pk, exc_info=True)
+        else:
+            ImportJob.objects.filter(pk=job.pk).update(archive="")
+
+
+def delete_archive(job: ImportJob) -> None:
+    """Delete the file of an import that is over or gone."""
+    if job.archive:
+        job.archive.delete(save=False)
 
 
 def _take_in_next(job: ImportJob) -> None:
@@ -95,6 +116,9 @@ def _take_in_next(job: ImportJob) -> None:
     Raises:
         Refused: the stored archive is gone or cannot be read any more.
     """
+    if job.cancel_requested:
+        jobs.cancelled(job)
+        return
     try:
         archive = job.archive.open("rb")
     except FileNotFoundError:
@@ -120,8 +144,8 @@ def _take_in_next(job: ImportJob) -> None:
     if len(results) < len(entries):
         jobs.give_back(job)
         _ring(job.pk)
-    elif jobs.succeed(job, archive=""):
-        job.archive.delete(save=False)
+    else:
+        jobs.succeed(job)
 
 
 def _take_in(job: ImportJob, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, Any]:

@@ -142,12 +142,14 @@ def ring(task: Task[Any, Any], job_id: int, table: type[JobRow]) -> bool:
 
 
 def sweep() -> dict[str, int]:
-    """Free the jobs of dead workers and ring for those that wait too long.
+    """Free the jobs of dead workers, ring for those that wait too long, drop what is not kept.
 
     Returns how many were freed and rung for. Prediction jobs are rung for once, since one
     message makes the worker go through all that wait.
     """
     from counting import tasks
+
+    from . import imports
 
     now = timezone.now()
     stale = now - timedelta(seconds=settings.WORKER_STALE_SECONDS)
@@ -164,4 +166,5 @@ def sweep() -> dict[str, int]:
         overdue = due.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
         for job_id in overdue.order_by("rung_at", "pk").values_list("pk", flat=True)[:most]:
             rung += ring(task, job_id, table)
+    imports.drop_archives()
     return {"freed": freed, "rung": rung}

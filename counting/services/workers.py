@@ -105,8 +105,8 @@ def beat(role: str, name: str) -> None:
     if not Worker.objects.filter(name=name, session=current_session()).update(seen_at=now):
         _register(role, name)
     for table in JOB_TABLES:
-        # A job whose task broke off is held by nobody, so that the sweep finds it. A copy, since the
-        # tasks claim in another thread.
+        # A job whose task broke off is held by nobody, so that the sweep finds it.
+        # A copy, since tasks claim in another thread.
         table._default_manager.filter(state=JobState.RUNNING, token__in=held.copy()).update(
             heartbeat=now
         )

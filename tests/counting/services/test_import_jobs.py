@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -132,3 +134,66 @@ def test_an_import_ends_after_the_file_during_which_it_is_cancelled(
     imports.run_import(job.pk)
     assert seen(bob, job) == ("cancelled", "")
     assert Field.objects.count() == 2
+
+
+def cancel_before(job: ImportJob, people: People, at_field: AtField) -> None:
+    imports.cancel_import(job=job, actor=people.bob)
+
+
+def cancel_during(job: ImportJob, people: People, at_field: AtField) -> None:
+    at_field(2, lambda: imports.cancel_import(job=job, actor=people.bob))
+    imports.run_import(job.pk)
+
+
+def damage(job: ImportJob, people: People, at_field: AtField) -> None:
+    Path(job.archive.path).write_bytes(b"PK")
+    imports.run_import(job.pk)
+
+
+def die_each_time(job: ImportJob, people: People, at_field: AtField) -> None:
+    workers.beat("inference", "inference@here")
+    for _ in range(jobs.MAX_ATTEMPTS):
+        jobs.sweep()
+        assert Path(job.archive.path).exists()
+        at_field(1, kill)
+        with pytest.raises(Killed):
+            imports.run_import(job.pk)
+        restart(job)
+    jobs.sweep()
+
+
+def delete_the_slide(job: ImportJob, people: People, at_field: AtField) -> None:
+    job.slide.delete()
+
+
+@pytest.mark.parametrize(
+    "end", [cancel_before, cancel_during, damage, die_each_time, delete_the_slide]
+)
+def test_no_archive_outlives_its_import(
+    job: ImportJob,
+    people: People,
+    at_field: AtField,
+    django_capture_on_commit_callbacks: Any,
+    end: Callable[[ImportJob, People, AtField], None],
+) -> None:
+    stored = Path(job.archive.path)
+    assert stored.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        end(job, people, at_field)
+    assert not stored.exists()
+    assert not ImportJob.objects.exclude(archive="").exists()
+
+
+def test_an_archive_that_could_not_be_deleted_goes_later(job: ImportJob, people: People) -> None:
+    imports.cancel_import(job=job, actor=people.bob)
+    # A folder in its place is what the system refuses to delete like a file.
+    stored = Path(job.archive.path)
+    stored.unlink()
+    (stored / "within").mkdir(parents=True)
+    jobs.sweep()
+    assert ImportJob.objects.exclude(archive="").exists()
+    shutil.rmtree(stored)
+    stored.touch()
+    jobs.sweep()
+    assert not stored.exists()
+    assert not ImportJob.objects.exclude(archive="").exists()
