@@ -57,7 +57,8 @@ def save_reading(
         Refused: a count, mark or the method cannot be true; the sentence names it.
         Newer: the reader saved meanwhile from another tab or device; nothing is overwritten.
     """
-    field = Field.objects.select_for_update(of=("self",)).select_related("study").get(pk=field.pk)
+    # Without its study, whose rule may change while this waits: that is read behind the lock.
+    field = Field.objects.select_for_update().get(pk=field.pk)
     codes = list(field.study.cell_types.values_list("code", flat=True))
     placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
     numbers = check_counts(counts, codes=codes)

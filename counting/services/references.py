@@ -84,6 +84,9 @@ def reconsider(*, study: Study, actor: User) -> None:
 
     What has a reference count keeps it: a new rule does not unsettle what was settled.
     """
+    # The lock that each reading takes: those that are being saved under the old rule are there when
+    # it is held, and those that come after see the new one.
+    list(study.fields.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     settled = ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True)
     read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
     open_fields = study.fields.filter(Exists(read)).exclude(Exists(settled))

@@ -30,7 +30,8 @@ def rule(
         Refused: `reviewer` read the field, or nothing waits for a ruling.
         Conflict: a reader has corrected the count meanwhile; `existing` is the field's id.
     """
-    field = Field.objects.select_for_update(of=("self",)).select_related("study").get(pk=field.pk)
+    # Without its study, whose rule may change while this waits: that is read behind the lock.
+    field = Field.objects.select_for_update().get(pk=field.pk)
     found = review.difference(field)
     if found is None:
         raise Refused(

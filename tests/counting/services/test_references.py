@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from counting.models import Field, ReferenceCount, Study
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from counting.models import Field, Reading, ReferenceCount, Study
 from counting.services import studies
 from tests.counting.conftest import People, count
 
@@ -62,6 +68,49 @@ def test_with_one_reader_again_a_first_reading_is_enough(
 ) -> None:
     count(field, people.bob, RBC=20)
     studies.update_study(study=study, actor=people.alice, readers_per_field=1)
+    assert current(field) == ("single", {"RBC": 20})
+
+
+@contextmanager
+def once_fields_were_read(happens: Callable[[], Any]) -> Iterator[None]:
+    """Do what another process may have committed by the time the fields' rows were given out."""
+    left = [happens]
+
+    def execute(run: Callable[..., Any], sql: str, *more: Any) -> Any:
+        result = run(sql, *more)
+        if left and 'FROM "counting_field"' in sql:
+            left.pop()()
+        return result
+
+    with connection.execute_wrapper(execute):
+        yield
+    assert not left
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_reading_that_waits_while_the_rule_changes_goes_by_the_new_rule(
+    field: Field, people: People, study: Study
+) -> None:
+    one_reader = Study.objects.filter(pk=study.pk)
+    with once_fields_were_read(lambda: one_reader.update(readers_per_field=1)):
+        count(field, people.bob, RBC=20)
+    assert current(field) == ("single", {"RBC": 20})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_new_rule_waits_for_the_readings_that_are_being_saved(
+    field: Field, people: People, study: Study
+) -> None:
+    in_flight = Reading(
+        field=field,
+        reader=people.bob,
+        revision=1,
+        state=Reading.State.SUBMITTED,
+        counts={"RBC": 20},
+        submitted_at=timezone.now(),
+    )
+    with once_fields_were_read(in_flight.save):
+        studies.update_study(study=study, actor=people.alice, readers_per_field=1)
     assert current(field) == ("single", {"RBC": 20})
 
 
