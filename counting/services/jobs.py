@@ -59,6 +59,15 @@ def advance(job: JobRow, **changes: Any) -> bool:
     return bool(_ours(job).update(heartbeat=timezone.now(), **changes))
 
 
+def locked(job: J) -> J | None:
+    """Return the row as it is now, locked until the transaction ends; None when no longer ours.
+
+    For an end that is more than one UPDATE: nobody can cancel or take the job away meanwhile.
+    """
+    row: J | None = _ours(job).select_for_update().first()
+    return row
+
+
 def succeed(job: JobRow, **changes: Any) -> bool:
     """End the job well; False when it is no longer ours, and the work must be thrown away."""
     return bool(

@@ -211,11 +211,20 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _conclude(run: TrainingRun, bundle: Path, result: dict[str, Any]) -> None:
-    """Register the candidate, write the verdict, and let a better one go live."""
+    """Register the candidate, write the verdict, and let a better one go live.
+
+    Nothing of it when the run was taken away, or cancelled after the trainer's last word.
+    """
     verdict = result["verdict"]
     text = str(verdict["text"])
     metrics = {key: result.get(key) for key in ("champion", "candidate", "fields")}
     with transaction.atomic():
+        row = jobs.locked(run)
+        if row is None:
+            return
+        if row.cancel_requested:
+            jobs.cancelled(run, step=_("Cancelled"))
+            return
         candidate = registry.add_candidate(
             parent=run.champion, bundle=bundle, data_hash=run.data_hash, metrics=metrics
         )
@@ -225,17 +234,14 @@ def _conclude(run: TrainingRun, bundle: Path, result: dict[str, Any]) -> None:
                 registry.promote(version=candidate, actor=None, instead_of=run.champion)
             except Conflict as error:
                 promoted, text = False, f"{text} {error.message}"
-        if not jobs.succeed(
+        jobs.succeed(
             run,
             step=_("Done"),
             verdict=text,
             metrics=metrics,
             candidate=candidate,
             promoted=promoted,
-        ):
-            # Taken away or cancelled in the last moment: the candidate goes with it.
-            transaction.set_rollback(True)
-            return
+        )
         audit.record(
             actor=None,
             action="training.verdict",

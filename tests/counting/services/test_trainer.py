@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from counting.models import Field, JobState, TrainingRun, Worker
-from counting.services import jobs, trainer, training, workers
+from counting.services import jobs, registry, trainer, training, workers
 from tests.counting.conftest import People, count
 
 pytestmark = pytest.mark.django_db
@@ -64,20 +64,25 @@ def progress(share: float) -> dict[str, Any]:
 
 
 @pytest.fixture
-def after_progress() -> Iterator[Callable[[Callable[[], None]], None]]:
+def after_progress() -> Iterator[Callable[[Callable[[], object]], None]]:
     """Return a function that has something happen once, at the look that follows progress."""
-    happen: list[Callable[[], None]] = []
+    happen: Callable[[], object] | None = None
     told = False
 
+    def arrange(what: Callable[[], object]) -> None:
+        nonlocal told, happen
+        told, happen = False, what
+
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal told
+        nonlocal told, happen
         if told and happen and sql.startswith("SELECT"):
-            happen.pop()()
-        told = sql.startswith("UPDATE") and '"progress" = ' in sql
+            now, happen = happen, None
+            now()
+        told = told or (sql.startswith("UPDATE") and '"progress" = ' in sql)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(watch):
-        yield happen.append
+        yield arrange
 
 
 def kill() -> None:
@@ -128,3 +133,27 @@ def test_a_run_goes_on_when_the_database_was_away_for_a_moment(
     run.refresh_from_db()
     assert (run.state, run.error, run.promoted) == (JobState.SUCCEEDED, "", True)
     assert not work.exists()
+
+
+@pytest.mark.parametrize(
+    ("cancel", "state", "champion"),
+    [(False, JobState.SUCCEEDED, "v2"), (True, JobState.CANCELLED, "v1")],
+)
+def test_a_run_cancelled_after_its_last_word_changes_nothing(
+    run: TrainingRun,
+    trainer_says: Says,
+    after_progress: Any,
+    people: People,
+    cancel: bool,
+    state: str,
+    champion: str,
+) -> None:
+    # The last event is progress, so that the look after it is the one at the end.
+    trainer_says(VERDICT, progress(1.0))
+    if cancel:
+        after_progress(lambda: training.cancel_run(run=run, actor=people.alice))
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.promoted) == (state, not cancel)
+    assert registry.champion(run.study).name == champion
+    assert run.study.model_versions.count() == (1 if cancel else 2)
