@@ -213,15 +213,20 @@ def read_samples(text: str) -> list[Sample]:
     has neither. The number of fields may be left out. Decimal commas are understood.
 
     Raises:
-        Refused: a line does not read like that; the sentence says which.
+        Refused: a line does not read like that, or reads in two ways; the sentence says which.
     """
     samples = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        parts = [
-            part.strip() for part in re.split(r"[\t;]" if re.search(r"[\t;]", line) else ",", line)
-        ]
+        mark = r"[\t;]" if re.search(r"[\t;]", line) else ","
+        parts = [part.strip() for part in re.split(mark, line)]
+        if mark == "," and len(parts) == 4 and _holds_a_decimal(line.partition(",")[2]):
+            raise Refused(
+                _("Line %(number)d can be read in two ways. Part the columns with semicolons.")
+                % {"number": number},
+                "samples",
+            )
         found = [_number(part, number) for part in parts[1:]]
         if len(parts) not in (3, 4) or None in found or not parts[0]:
             raise Refused(
@@ -232,6 +237,14 @@ def read_samples(text: str) -> list[Sample]:
         value, mean, *fields = (float(part) for part in found if part is not None)
         samples.append(Sample(parts[0], value, mean, round(fields[0]) if fields else None))
     return samples
+
+
+def _holds_a_decimal(columns: str) -> bool:
+    """Say whether a comma between three numbers may be a decimal one: 7200,3,5 but not 7200, 3, 5.
+
+    Who writes decimals with a point does not write them with a comma.
+    """
+    return "." not in columns and re.search(r"\d,\d", columns) is not None
 
 
 def _number(text: str, line: int) -> float | None:

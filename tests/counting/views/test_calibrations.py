@@ -38,3 +38,27 @@ def test_lines_that_are_refused_come_back_to_be_put_right(
     assert "2 samples added." in page
     assert "K1; 7200" not in page
     assert calibration.samples.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("K1,7200,3", (7200, 3, None)),
+        ("K1,7200,2.5,20", (7200, 2.5, 20)),
+        ("K1, 7200, 3, 20", (7200, 3, 20)),
+        ("K1;7200;3,5;20", (7200, 3.5, 20)),
+        ("K1\t7200\t3,5", (7200, 3.5, None)),
+        # The mean may be 3 in 5 fields, or 3.5.
+        ("K1,7200,3,5", None),
+        ("K1, 7200, 3,5", None),
+        ("K1,7200,5,3", None),
+    ],
+)
+def test_a_comma_that_may_be_a_decimal_one_parts_no_columns(
+    alice: Client, calibration: Calibration, line: str, read: tuple[float, ...] | None
+) -> None:
+    answer = alice.post(f"/calibrations/{calibration.pk}/add/", {"samples": line}, follow=True)
+    page = html.unescape(answer.content.decode())
+    asked = "Line 1 can be read in two ways. Part the columns with semicolons." in page
+    rows = calibration.samples.values_list("analyzer_value", "mean_count", "field_count")
+    assert (asked, list(rows)) == ((False, [read]) if read else (True, []))
