@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from counting.models import (
@@ -68,14 +69,15 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
     champion = ModelVersion.objects.filter(
         study=study_id, state=ModelVersion.State.CHAMPION
     ).first()
-    by_champion: dict[int, Prediction] = {}
-    newest: dict[int, Prediction] = {}
-    for row in (
-        Prediction.objects.filter(field__in=ids).select_related("model_version").order_by("pk")
-    ):
-        newest[row.field_id] = row
-        if champion is not None and row.model_version_id == champion.pk:
-            by_champion[row.field_id] = row
+    # A counted field keeps the prediction its readers saw; the others show the champion's or none,
+    # never the number of a model that is no longer in use. Each row brings its marks along: what is
+    # not shown is not read.
+    newest = Prediction.objects.filter(field__in=list(references)).order_by().values("field")
+    shown = Q(model_version=champion) | Q(pk__in=newest.annotate(last=Max("pk")).values("last"))
+    predictions: dict[int, Prediction] = {}
+    for row in Prediction.objects.filter(shown, field__in=ids).select_related("model_version"):
+        if row.model_version == champion or row.field_id not in predictions:
+            predictions[row.field_id] = row
     jobs = {
         row.field_id: row
         for row in PredictionJob.objects.filter(field__in=ids, model_version=champion)
@@ -103,9 +105,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
     views = []
     for field in fields:
         reference = references.get(field.pk)
-        # A counted field keeps the prediction its readers saw; the others show the champion's
-        # or none, never the number of a model that is no longer in use.
-        prediction = by_champion.get(field.pk) or (newest.get(field.pk) if reference else None)
+        prediction = predictions.get(field.pk)
         hidden = field.blind and field.pk not in submitted
         job = jobs.get(field.pk)
         views.append(

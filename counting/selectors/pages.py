@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from counting.models import (
@@ -128,13 +129,9 @@ def fields_of(slide: Slide) -> QuerySet[Field]:
 
 def field_before(field: Field) -> int | None:
     """Return the field before this one in the study's order, or None at its beginning."""
-    order = list(
-        Field.objects.filter(study=field.study)
-        .order_by("slide_id", "pk")
-        .values_list("pk", flat=True)
-    )
-    place = order.index(field.pk)
-    return order[place - 1] if place else None
+    before = Q(slide__lt=field.slide_id) | Q(slide=field.slide_id, pk__lt=field.pk)
+    rows = Field.objects.filter(before, study=field.study_id).order_by("-slide_id", "-pk")
+    return rows.values_list("pk", flat=True).first()
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,8 @@ def version_rows(study: Study) -> list[VersionRow]:
     types = list(study.cell_types.all())
     runs = study.training_runs.filter(state=JobState.SUCCEEDED).order_by("pk")
     # A champion is judged again beside each candidate; the newest of these judgments holds.
-    as_champion = {run.champion_id: run.metrics.get("champion") for run in runs}
+    judgments = runs.values_list("champion_id", "metrics")
+    as_champion = {champion_id: metrics.get("champion") for champion_id, metrics in judgments}
     rows = []
     for version in study.model_versions.select_related("parent").order_by("-number"):
         judged = as_champion.get(version.pk) or version.metrics.get("candidate") or {}
@@ -231,5 +229,6 @@ def active_run(study: Study) -> TrainingRun | None:
 
 
 def recent_runs(study: Study) -> QuerySet[TrainingRun]:
-    """Return the newest runs."""
-    return study.training_runs.select_related("champion", "candidate", "requested_by")[:RUNS_SHOWN]
+    """Return the newest runs, without reading their logs."""
+    runs = study.training_runs.select_related("champion", "candidate", "requested_by")
+    return runs.defer("log")[:RUNS_SHOWN]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, F, OuterRef, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 # Of the fields that could teach, one in five keeps a turn by lot, so that what is counted never
 # becomes a collection of hard cases only.
 RANDOM_SHARE = 0.2
+# How many fields are read to give out one, before all of them are.
+AT_FIRST = 20
 # What a poor picture is worth beside lessons from 0 to 1.
 POOR = 1.0
 
@@ -73,17 +76,29 @@ def remaining(study: Study, reader: User) -> int:
     return waiting(study, reader).count()
 
 
-def turns(study: Study, reader: User, after: Field | None = None) -> list[Turn]:
+def turns(study: Study, reader: User, after: Field | None = None) -> Iterable[Turn]:
     """Return the fields that wait for `reader` but `after`, in the order of their turns."""
-    rows = [
-        row for row in waiting(study, reader).select_related("slide") if not after or row != after
-    ]
-    if study.queue_order == QueueOrder.TEACH:
-        return _by_lesson(study, reader, rows)
+    rows = waiting(study, reader)
     if after is not None:
-        place = (after.slide_id, after.pk)
-        rows.sort(key=lambda row: ((row.slide_id, row.pk) < place, row.slide_id, row.pk))
-    return [Turn(row.pk, Reason.ORDER) for row in rows]
+        rows = rows.exclude(pk=after.pk)
+    if study.queue_order == QueueOrder.TEACH:
+        return _by_lesson(study, reader, list(rows.select_related("slide")))
+    return _in_order(rows, after)
+
+
+def _in_order(rows: QuerySet[Field], after: Field | None) -> Iterator[Turn]:
+    """Go through `rows` in slide order from behind `after`, reading as far as it is asked for."""
+    rounds = [rows]
+    if after is not None:
+        behind = Q(slide__gt=after.slide_id) | Q(slide=after.slide_id, pk__gt=after.pk)
+        rounds = [rows.filter(behind), rows.exclude(behind)]
+    for each in rounds:
+        ids = each.values_list("pk", flat=True)
+        # Nearly always the first is taken. No cursor stays open while it is: SQLite would refuse.
+        first = list(ids[:AT_FIRST])
+        yield from (Turn(pk, Reason.ORDER) for pk in first)
+        if len(first) == AT_FIRST:
+            yield from (Turn(pk, Reason.ORDER) for pk in list(ids.exclude(pk__in=first)))
 
 
 def _by_lesson(study: Study, reader: User, rows: list[Field]) -> list[Turn]:
