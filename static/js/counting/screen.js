@@ -15,6 +15,8 @@ import { Way, stateOf } from "./way.js";
 
 /** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
 const DOUBLE_CLICK = 350;
+/** A press of Enter this soon after the next picture is there was meant for the field before. */
+const DOUBLE_PRESS = 250;
 
 export class Screen {
   /** @param {HTMLElement} root */
@@ -52,8 +54,8 @@ export class Screen {
     this.busy = false;
     this.dirty = false;
     this.placedAt = 0;
-    /** When the picture of the field could first be looked at. */
-    this.shownAt = 0;
+    /** Whether nobody can have looked at the field on the screen yet. */
+    this.arriving = false;
     /** The field that was asked for last: an answer that comes after another one's is too late. */
     this.wanted = 0;
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
@@ -124,7 +126,7 @@ export class Screen {
       history.pushState(null, "", `/fields/${id}/`);
     }
     this.field = field;
-    this.shownAt = Infinity;
+    this.#arrive(true);
     this.panel.announce([said, field.name].filter(Boolean).join(" "));
     this.panel.notice("trouble", false);
     this.start(field);
@@ -137,8 +139,14 @@ export class Screen {
     this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
     await opened;
     if (this.field !== field) return;
-    this.shownAt = performance.now();
     this.drawMarks();
+    setTimeout(() => this.field === field && this.#arrive(false), DOUBLE_PRESS);
+  }
+
+  /** @param {boolean} arriving */
+  #arrive(arriving) {
+    this.arriving = arriving;
+    this.root.classList.toggle("is-arriving", arriving);
   }
 
   /** The field leaves the screen, perhaps with the page. */

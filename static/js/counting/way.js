@@ -5,9 +5,6 @@
 import { one } from "../lib/dom.js";
 import { fill, gettext } from "../lib/i18n.js";
 
-/** The second half of a double press comes this soon after the next picture is there. */
-const DOUBLE_PRESS = 250;
-
 /**
  * @typedef {import("./fields.js").Field} Field
  * @typedef {import("./saver.js").Refused} Refused
@@ -65,8 +62,7 @@ export class Way {
       this.ask(this.doubtful);
       return;
     }
-    // Nobody can have looked at it yet: the press was meant for the field before.
-    if (!screen.dirty && !sure && performance.now() - screen.shownAt < DOUBLE_PRESS) return;
+    if (screen.arriving && !screen.dirty && !sure) return; // the second half of a double press
     this.stopAsking();
     const sent = saver.submit(field.id, screen.toSend(true, tally.reading(leaveOut)));
     const next = screen.fields.ready(field.id);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,8 @@ def test_who_wants_it_starts_each_field_from_its_suggestion(
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/fields/{fields[1]}/")
     expect(number(page, "RBC")).not_to_have_value("")
+    # Who presses before the picture is there has not looked at it.
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
     page.keyboard.press("Enter")
 
     def readings() -> list[dict[str, Any]]:
