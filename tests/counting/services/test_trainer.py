@@ -115,6 +115,7 @@ def test_only_deaths_without_progress_in_between_fail_a_run(
     assert run.state == state
 
 
+@pytest.mark.django_db(transaction=True)  # a lost connection cannot be replaced within one
 def test_a_run_goes_on_when_the_database_was_away_for_a_moment(
     run: TrainingRun, trainer_says: Says, after_progress: Any, settings: Any
 ) -> None:
