@@ -17,10 +17,8 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.stack
 
 
-def test_a_worker_killed_while_tiling_leaves_nothing_half_made(
-    stack_factory: Callable[[], Stack],
-) -> None:
-    stack = stack_factory()
+def upload_large(stack: Stack) -> Callable[[], dict[str, Any]]:
+    """Upload a large picture to a stack without workers; return what asks after its tiles."""
     stack.start("web", "scheduler")
     script = Script.sign_in(stack)
     picture = encoded(Image.new("RGB", (9_000, 6_000), (225, 220, 228)), "JPEG")
@@ -30,6 +28,14 @@ def test_a_worker_killed_while_tiling_leaves_nothing_half_made(
         tiles: dict[str, Any] = script.get(f"/api/v1/fields/{field}/")["tiles"]
         return tiles
 
+    return told
+
+
+def test_a_worker_killed_while_tiling_leaves_nothing_half_made(
+    stack_factory: Callable[[], Stack],
+) -> None:
+    stack = stack_factory()
+    told = upload_large(stack)
     assert told()["state"] == "waiting"
     stack.start("inference")
     wait_until(lambda: told()["progress"] > 0, 90, "the first tiles")
@@ -50,3 +56,18 @@ def test_a_worker_killed_while_tiling_leaves_nothing_half_made(
     request = urllib.request.Request(f"{stack.url}{row['url']}{row['first_level']}/0_0.jpg")
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert "/accounts/login/" in answer.url  # pages ask for a session
+
+
+def test_a_picture_that_kills_its_worker_each_time_is_given_up(
+    stack_factory: Callable[[], Stack],
+) -> None:
+    stack = stack_factory()
+    told = upload_large(stack)
+    # Started again at once each time, as the supervisor does.
+    for _ in range(3):
+        stack.start("inference")
+        wait_until(lambda: told()["state"] == "running", 90, "the worker to try")
+        stack.kill("inference")
+    stack.start("inference")
+    wait_until(lambda: told()["state"] == "failed", 90, "the job to be given up")
+    assert "died each of the 3 times" in told()["error"]
