@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.scripts import Script
 from tests.stack import Stack
+from tests.waiting import wait_until
 
 
 def open_field(page: Page, web: Stack, field: int) -> Page:
@@ -37,3 +38,16 @@ def another_tab(page: Page) -> Page:
 def draft_of(script: Script, field: int) -> int | None:
     mine = script.get(f"/api/v1/fields/{field}/")["my_reading"]
     return mine["counts"]["RBC"] if mine else None
+
+
+def is_ahead(page: Page, field: int) -> None:
+    """Wait until the next field is here, so that Enter shows it at once."""
+    wait_until(
+        lambda: page.evaluate(
+            "name => performance.getEntriesByType('resource').some((e) => e.name.endsWith(name))",
+            f"/api/v1/fields/{field}/",
+        ),
+        30,
+        "the next field to be fetched",
+    )
+    page.wait_for_load_state("networkidle")

@@ -8,7 +8,15 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser import sign_in
-from tests.e2e.nothing_lost.screen import another_tab, draft_of, is_saved, open_field, press, red
+from tests.e2e.nothing_lost.screen import (
+    another_tab,
+    draft_of,
+    is_ahead,
+    is_saved,
+    open_field,
+    press,
+    red,
+)
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -47,19 +55,6 @@ def test_a_line_that_dies_in_silence_is_told_and_tried_again(
     page.unroute_all()
     is_saved(page)
     assert draft_of(script, field) == 2
-
-
-def is_ahead(page: Page, field: int) -> None:
-    """Wait until the next field is here, so that Enter shows it at once."""
-    wait_until(
-        lambda: page.evaluate(
-            "name => performance.getEntriesByType('resource').some((e) => e.name.endsWith(name))",
-            f"/api/v1/fields/{field}/",
-        ),
-        30,
-        "the next field to be fetched",
-    )
-    page.wait_for_load_state("networkidle")
 
 
 def test_the_next_field_shows_while_the_counts_are_on_their_way(

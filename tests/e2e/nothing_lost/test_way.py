@@ -8,8 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.nothing_lost.screen import draft_of, is_saved, open_field, press, red
-from tests.e2e.nothing_lost.test_connection import is_ahead
+from tests.e2e.nothing_lost.screen import draft_of, is_ahead, is_saved, open_field, press, red
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from ml.synthetic import render
 from tests.browser import number
 from tests.counting.pictures import encoded
-from tests.e2e.nothing_lost.test_connection import is_ahead
+from tests.e2e.nothing_lost.screen import is_ahead
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
