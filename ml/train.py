@@ -59,7 +59,7 @@ class Settings:
     weight_decay: float = 1e-3
     mosaic: float = 0.2
     settle: float = 0.6
-    still: float = 0.6
+    still: float = 0.25
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
