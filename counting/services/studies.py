@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -185,12 +186,15 @@ def add_member(*, study: Study, actor: User, username: str, role: str) -> Member
 def set_role(*, membership: Membership, actor: User, role: str) -> Membership:
     """Change a member's role; the last admin stays admin.
 
+    The open invitations of who is no longer admin end.
+
     Raises:
         Refused: no such role, or it would leave the study without an admin.
     """
     old, membership.role = membership.role, _role(role)
     if old == Role.ADMIN and membership.role != Role.ADMIN:
         _keep_an_admin(membership)
+        _end_invitations(membership)
     membership.save()
     audit.record(
         actor=actor,
@@ -205,7 +209,7 @@ def set_role(*, membership: Membership, actor: User, role: str) -> Membership:
 
 @transaction.atomic
 def remove_member(*, membership: Membership, actor: User) -> None:
-    """Take a person out of the study; their readings stay.
+    """Take a person out of the study; their readings stay, their open invitations end.
 
     Raises:
         Refused: it would leave the study without an admin.
@@ -219,6 +223,7 @@ def remove_member(*, membership: Membership, actor: User) -> None:
         study_id=membership.study_id,
         old={"user": membership.user.get_username(), "role": membership.role},
     )
+    _end_invitations(membership)
     membership.delete()
 
 
@@ -254,14 +259,21 @@ def find_invitation(token: str) -> Invitation:
     """Return the open invitation behind a link.
 
     Raises:
-        Refused: it is unknown, used or too old; one sentence for all three.
+        Refused: it is unknown, used or too old, or who made it is no admin of the study any more;
+            one sentence for all.
     """
-    invitation = Invitation.objects.filter(
-        token_hash=hash_token(token), accepted_at__isnull=True, expires_at__gt=timezone.now()
-    ).first()
+    invitation = (
+        _open_invitations()
+        .filter(
+            token_hash=hash_token(token),
+            invited_by__memberships__study=F("study"),
+            invited_by__memberships__role=Role.ADMIN,
+        )
+        .first()
+    )
     if invitation is None:
         raise Refused(
-            _("This invitation is used up or too old. Ask an admin of the study for a new one."),
+            _("This invitation is no longer good. Ask an admin of the study for a new one."),
             "invitation",
         )
     return invitation
@@ -279,8 +291,10 @@ def accept_invitation(
     invitation = find_invitation(token)
     if user is None:
         user = create_account(username=username, password=password)
-    taken = Invitation.objects.filter(pk=invitation.pk, accepted_at__isnull=True).update(
-        accepted_at=timezone.now(), accepted_by=user
+    taken = (
+        _open_invitations()
+        .filter(pk=invitation.pk)
+        .update(accepted_at=timezone.now(), accepted_by=user)
     )
     if not taken:
         raise Refused(_("This invitation was used a moment ago."), "invitation")
@@ -350,6 +364,17 @@ def _role(role: str) -> str:
     if role not in Role.values:
         raise Refused(_("A role is one of: %(roles)s.") % {"roles": ", ".join(Role.values)}, "role")
     return role
+
+
+def _open_invitations() -> QuerySet[Invitation]:
+    return Invitation.objects.filter(accepted_at__isnull=True, expires_at__gt=timezone.now())
+
+
+def _end_invitations(membership: Membership) -> None:
+    """End what this admin invited: the link would let them in again, whoever took them out."""
+    _open_invitations().filter(
+        study_id=membership.study_id, invited_by_id=membership.user_id
+    ).update(expires_at=timezone.now())
 
 
 def _keep_an_admin(membership: Membership) -> None:
