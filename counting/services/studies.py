@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
 from counting.models import CellType, Invitation, Membership, Role, Study
-from counting.models.study import FIRST_NAMES
+from counting.models.study import FIRST_NAMES, ROLE_RANK
 
 from . import audit, references, registry
 from .checks import check
@@ -285,30 +285,32 @@ def accept_invitation(
 ) -> User:
     """Join the study behind the link, with `user` or with a new account.
 
+    A member gets the invitation's role when it is a higher one.
+
     Raises:
+        Conflict: a member's role would stay as it is; the link is not used up.
         Refused: the invitation is over, the name is taken or the password too weak.
     """
     invitation = find_invitation(token)
     if user is None:
         user = create_account(username=username, password=password)
-    taken = (
-        _open_invitations()
-        .filter(pk=invitation.pk)
-        .update(accepted_at=timezone.now(), accepted_by=user)
-    )
-    if not taken:
+    still_open = _open_invitations().filter(pk=invitation.pk)
+    if not still_open.update(accepted_at=timezone.now(), accepted_by=user):
         raise Refused(_("This invitation was used a moment ago."), "invitation")
-    membership, created = Membership.objects.get_or_create(
+    membership, created = Membership.objects.select_for_update().get_or_create(
         study=invitation.study, user=user, defaults={"role": invitation.role}
     )
-    if created:
-        audit.record(
-            actor=user,
-            action="member.add",
-            target=membership,
-            study_id=invitation.study_id,
-            new={"user": user.get_username(), "role": membership.role, "invitation": True},
-        )
+    old = membership.role
+    if not created:
+        _raise_role(membership, invitation.role)
+    audit.record(
+        actor=user,
+        action="member.add" if created else "member.role",
+        target=membership,
+        study_id=invitation.study_id,
+        old=None if created else {"user": user.get_username(), "role": old},
+        new={"user": user.get_username(), "role": membership.role, "invitation": True},
+    )
     return user
 
 
@@ -364,6 +366,18 @@ def _role(role: str) -> str:
     if role not in Role.values:
         raise Refused(_("A role is one of: %(roles)s.") % {"roles": ", ".join(Role.values)}, "role")
     return role
+
+
+def _raise_role(membership: Membership, role: str) -> None:
+    """Give a member a higher role; refuse, and so undo the caller's transaction, any other."""
+    if ROLE_RANK[Role(role)] <= ROLE_RANK[Role(membership.role)]:
+        raise Conflict(
+            _("You are a member of this study already. The link stays good for somebody else."),
+            "member",
+            membership.pk,
+        )
+    membership.role = role
+    membership.save()
 
 
 def _open_invitations() -> QuerySet[Invitation]:

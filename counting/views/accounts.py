@@ -40,7 +40,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         over = {"refusal": error.message}
         return render(request, "accounts/invitation_over.html", over, status=404)
     form = JoinForm(request.POST or None)
-    refusal = ""
+    refusal, status = "", 400 if request.method == "POST" else 200
     if request.method == "POST":
         try:
             if request.user.is_authenticated:
@@ -51,12 +51,11 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
                 login(request, user, "django.contrib.auth.backends.ModelBackend")
                 return redirect("study", found.study_id)
         except Refused as error:
-            refusal = error.message
+            refusal, status = error.message, error.status
     context: dict[str, Any] = {
         "form": form,
         "invitation": found,
         "role": Role(found.role).label,
         "refusal": refusal,
     }
-    status = 400 if request.method == "POST" else 200
     return render(request, "accounts/invitation.html", context, status=status)

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from counting.models import Invitation, Membership, Role, Study
+from counting.models import AuditEntry, Invitation, Membership, Role, Study
 from counting.services import studies
 from tests.counting.conftest import People
 
@@ -74,3 +74,28 @@ def test_a_link_from_before_an_admin_left_by_any_other_way_is_not_good(
     Membership.objects.filter(study=study, user=people.alice).update(role=Role.REVIEWER)
     assert bob.post(address).status_code == 404
     assert Invitation.objects.get().accepted_at is None
+
+
+def test_a_member_gets_a_higher_role_by_a_link_and_never_a_lower_one(
+    alice: Client, bob: Client, study: Study, people: People, client_of: Callable[..., Client]
+) -> None:
+    address = link(alice, study, "reviewer")
+    # Nothing would change for an admin and a reviewer: they leave the link to who it is for.
+    for client, role in ((alice, Role.ADMIN), (client_of(people.rita), Role.REVIEWER)):
+        answer = client.post(address)
+        assert (answer.status_code, b"a member of this study already" in answer.content) == (
+            409,
+            True,
+        )
+        assert Membership.objects.filter(
+            study=study, user=answer.wsgi_request.user, role=role
+        ).exists()
+    assert Invitation.objects.get().accepted_by is None
+
+    assert bob.post(address).status_code == 302
+    assert Membership.objects.get(study=study, user=people.bob).role == Role.REVIEWER
+    assert Invitation.objects.get().accepted_by == people.bob
+    entry = AuditEntry.objects.filter(action="member.role").get()
+    assert (entry.actor, entry.old) == (people.bob, {"user": "bob", "role": "reader"})
+    assert entry.new == {"user": "bob", "role": "reviewer", "invitation": True}
+    assert bob.post(address).status_code == 404
