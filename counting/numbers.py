@@ -13,6 +13,8 @@ from counting.statistics.intervals import Interval
 
 # From here on thousands are set apart.
 LONG = 10_000
+# More than any id or size that is asked for; still one that every database takes.
+MOST_DIGITS = 11
 MOST_DECIMALS = 4
 # Code of the refusal of what can be read in two ways.
 UNCLEAR = "unclear"
@@ -53,6 +55,12 @@ def span(interval: Interval, decimals: int | None = None) -> str:
 def _written(value: float, decimals: int) -> str:
     text = number_format(value, decimal_pos=decimals, force_grouping=abs(value) >= LONG)
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def whole(text: str) -> int | None:
+    """Return a whole number from an address or a form, or None when it is not one, or endless."""
+    plain = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if plain else None
 
 
 def read(text: str) -> float:

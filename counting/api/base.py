@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
+from counting.numbers import whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,8 +46,7 @@ def given(serializer: type[S], request: Request) -> dict[str, Any]:
 
 def number(request: Request, name: str) -> int | None:
     """Return a whole number from the query, or None when there is none or it is not one."""
-    text = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+    return whole(request.query_params.get(name, ""))
 
 
 def page_of(rows: QuerySet[Any], request: Request, serializer: type[S], **context: Any) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -208,7 +209,12 @@ def _shown(field: Field, user: User, version_id: object) -> Prediction | None:
             _("This field is counted blind: no prediction is shown before you submit."), "blind"
         )
     found = None
-    if isinstance(version_id, int):
+    # SQLite takes no number of more than 63 bits, and True would be the first version.
+    if (
+        isinstance(version_id, int)
+        and not isinstance(version_id, bool)
+        and 0 < version_id <= BigIntegerField.MAX_BIGINT
+    ):
         found = Prediction.objects.filter(field=field, model_version_id=version_id).first()
     if found is None:
         raise Refused(_("No such prediction was made for this field."), "shown_prediction")

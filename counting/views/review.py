@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from counting.errors import Refused
 from counting.models import CountingRule, Reading, Role
+from counting.numbers import whole
 from counting.selectors import access, pages
 from counting.selectors import review as differences
 from counting.services import rulings
@@ -85,9 +86,9 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     """Let one of the two readings hold, and go on to the next difference."""
     field = access.get_field_for(signed_in(request), field_id, Role.REVIEWER)
     ids = [request.POST.get("reading", ""), *request.POST.getlist("shown")]
-    if not all(each.isascii() and each.isdigit() for each in ids):
+    chosen, *shown = map(whole, ids)
+    if chosen is None or None in shown:
         raise Refused(_("Choose one of the two readings."))
-    chosen, *shown = map(int, ids)
     against = next((each for each in shown if each != chosen), None)
     rulings.rule(field=field, reviewer=signed_in(request), reading_id=chosen, against=against)
     messages.success(request, _("%(name)s has its count now.") % {"name": field.name})

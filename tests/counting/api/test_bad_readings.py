@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from counting.models import Field, Reading
+from counting.models import Field, ModelVersion, Prediction, Reading, Study
+from counting.services import registry
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "seconds": ({"seconds": -5}, "seconds"),
     "submit": ({"submit": "yes"}, "true or false"),
     "prediction never made": ({"shown_prediction": 99}, "No such prediction"),
+    "prediction endless": ({"shown_prediction": 10**30}, "No such prediction"),
+    "prediction below all": ({"shown_prediction": -(10**30)}, "No such prediction"),
     "prediction as text": ({"shown_prediction": "v1"}, "No such prediction"),
 }
 
@@ -63,6 +67,27 @@ def test_a_bad_reading_is_refused_and_a_good_one_is_taken(
     assert not Reading.objects.exists()
 
     assert bob.post(address, GOOD, content_type="application/json").status_code == 201
+
+
+def test_true_is_not_the_first_prediction(
+    bob: Client, study: Study, field: Field, predict_all: Callable[[], int]
+) -> None:
+    predict_all()
+    version = registry.champion(study)
+    # Wherever the ids of the test's database stand: True is 1 to Python.
+    Prediction.objects.filter(field=field).update(model_version=_first_version(version))
+    address = f"/api/v1/fields/{field.pk}/readings/"
+    refused = bob.post(address, {**GOOD, "shown_prediction": True}, content_type="application/json")
+    assert (refused.status_code, Reading.objects.count()) == (400, 0)
+    taken = bob.post(address, {**GOOD, "shown_prediction": 1}, content_type="application/json")
+    assert taken.status_code == 201
+
+
+def _first_version(like: ModelVersion) -> ModelVersion:
+    first, _ = ModelVersion.objects.get_or_create(
+        pk=1, defaults={"study": like.study, "number": 99, "sha256": like.sha256}
+    )
+    return first
 
 
 @pytest.mark.parametrize("body", ["[1]", '"text"', "{", "\x00", '{"counts": {"RBC": NaN}}'])

@@ -66,8 +66,14 @@ def test_the_ruling_becomes_the_count_and_the_page_is_empty(
 ) -> None:
     second = differing.readings.order_by("pk")[1]
     address = f"/fields/{differing.pk}/rule/"
-    for wrong in ("", "x", "999999"):
-        answer = alice.post(address, {"reading": wrong}, follow=True)
+    for wrong in (
+        {"reading": ""},
+        {"reading": "x"},
+        {"reading": "999999"},
+        {"reading": "9" * 5000},
+        {"reading": second.pk, "shown": ["9" * 5000]},
+    ):
+        answer = alice.post(address, wrong, follow=True)
         assert "notice-bad" in answer.content.decode()
         assert not ReferenceCount.objects.exists()
     answer = alice.post(address, {"reading": second.pk}, follow=True)
