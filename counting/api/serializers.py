@@ -231,21 +231,22 @@ class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
         )
 
 
-class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+class TrainingRunRowSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A run as the list of runs shows it: without its log, which can be long."""
+
     step = RetoldField(read_only=True)
     verdict = RetoldField(read_only=True)
     error = RetoldField(read_only=True)
 
     class Meta:
         model = TrainingRun
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "study",
             "state",
             "trigger",
             "progress",
             "step",
-            "log",
             "verdict",
             "promoted",
             "metrics",
@@ -258,3 +259,8 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "started_at",
             "finished_at",
         )
+
+
+class TrainingRunSerializer(TrainingRunRowSerializer):
+    class Meta(TrainingRunRowSerializer.Meta):
+        fields = (*TrainingRunRowSerializer.Meta.fields, "log")

@@ -13,15 +13,15 @@ from counting.selectors import access
 from counting.services import registry, training
 
 from .base import page_of, signed_in
-from .serializers import ModelSerializer, TrainingRunSerializer
+from .serializers import ModelSerializer, TrainingRunRowSerializer, TrainingRunSerializer
 
 
 class TrainingRunsView(APIView):
-    @extend_schema(responses=TrainingRunSerializer(many=True))
+    @extend_schema(responses=TrainingRunRowSerializer(many=True))
     def get(self, request: Request, study_id: int) -> Response:
-        """The training runs of a study, newest first."""
+        """The training runs of a study, newest first; the log of each is at its own address."""
         study = access.get_study_for(signed_in(request), study_id)
-        return page_of(study.training_runs.all(), request, TrainingRunSerializer)
+        return page_of(study.training_runs.defer("log"), request, TrainingRunRowSerializer)
 
     @extend_schema(request=None, responses={202: TrainingRunSerializer})
     def post(self, request: Request, study_id: int) -> Response:

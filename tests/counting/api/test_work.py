@@ -113,18 +113,33 @@ def test_the_field_before_is_of_this_slide_or_of_the_one_before(
         assert f'data-previous="{previous}"' in page
 
 
-def test_the_list_of_runs_does_not_read_their_logs(alice: Client, study: Study) -> None:
-    champion = registry.champion(study)
-    TrainingRun.objects.create(
+@pytest.fixture
+def run(study: Study) -> TrainingRun:
+    return TrainingRun.objects.create(
         study=study,
         trigger="manual",
         state="succeeded",
         data_hash="x",
         reference_counts=1,
-        champion=champion,
+        champion=registry.champion(study),
         log="epoch 1\n" * 1000,
     )
+
+
+@pytest.mark.parametrize("list_of", ["/studies/{}/models/", "/api/v1/studies/{}/training-runs/"])
+def test_the_list_of_runs_does_not_read_their_logs(
+    alice: Client, run: TrainingRun, list_of: str
+) -> None:
     with CaptureQueriesContext(connection) as queries:
-        assert alice.get(f"/studies/{study.pk}/models/").status_code == 200
+        answer = alice.get(list_of.format(run.study_id))
+    assert (answer.status_code, b"epoch 1" in answer.content) == (200, False)
     lists = [row["sql"] for row in queries if not row["sql"].endswith("LIMIT 1")]
     assert not [sql for sql in lists if '"counting_trainingrun"."log"' in sql]
+
+
+def test_a_run_has_what_its_row_in_the_list_has_and_its_log(
+    alice: Client, run: TrainingRun
+) -> None:
+    (row,) = alice.get(f"/api/v1/studies/{run.study_id}/training-runs/").json()["results"]
+    whole = alice.get(f"/api/v1/training-runs/{run.pk}/").json()
+    assert whole == {**row, "log": run.log}
