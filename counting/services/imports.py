@@ -6,11 +6,13 @@ import logging
 import secrets
 import stat
 import zipfile
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
@@ -36,6 +38,12 @@ def start_import(*, slide: Slide, archive: BinaryIO, name: str, actor: User) -> 
     Raises:
         Refused: it is not a zip, or holds too much; the sentence names the limit.
     """
+    if archive.seek(0, SEEK_END) > settings.MAX_ARCHIVE_BYTES:
+        raise Refused(
+            _("This archive is larger than %(most)s. Split it.")
+            % {"most": filesizeformat(settings.MAX_ARCHIVE_BYTES)},
+            "archive",
+        )
     entries = _entries(archive)
     archive.seek(0)
     job = ImportJob(

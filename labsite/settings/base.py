@@ -29,7 +29,11 @@ BASE_BUNDLE = Path(env.str("BASE_BUNDLE", default=str(BASE_DIR / "ml" / "weights
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=128 * 1024 * 1024)
 MAX_PIXELS = env.int("MAX_PIXELS", default=100_000_000)
 MAX_ARCHIVE_FILES = env.int("MAX_ARCHIVE_FILES", default=2_000)
+# Of an archive as it comes, and of what it unpacks to.
 MAX_ARCHIVE_BYTES = env.int("MAX_ARCHIVE_BYTES", default=2 * 1024**3)
+# Of any other request. The largest is a reading with the 20,000 marks that one takes at most: less
+# than 2 MB of JSON.
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=4 * 1024 * 1024)
 FILE_UPLOAD_PERMISSIONS = 0o640
 
 # --- Work in the background ----------------------------------------------------------------------
@@ -65,6 +69,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    # Knows the language for its sentence, and comes before what reads the body.
+    "labsite.bodies.BodyLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -44,7 +44,9 @@ def test_the_scheduler_sweeps_always_and_retrains_when_told_to() -> None:
     assert set(beat_schedule("nonsense")) == {"sweep"}
 
 
-@pytest.mark.parametrize("name", ["MAX_UPLOAD_BYTES", "TRAINING_THREADS", "MAX_PIXELS"])
+@pytest.mark.parametrize(
+    "name", ["MAX_UPLOAD_BYTES", "MAX_BODY_BYTES", "TRAINING_THREADS", "MAX_PIXELS"]
+)
 def test_a_limit_below_one_is_refused(settings: Any, name: str) -> None:
     setattr(settings, name, 0)
     assert f"{name} is 0" in faults()["labsite.E002"].msg

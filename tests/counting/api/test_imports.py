@@ -97,6 +97,22 @@ def test_an_archive_of_too_many_files_is_refused(bob: Client, slide: Slide, sett
     assert send(bob, slide, packed({f"{n}.png": b"x" for n in range(2)}))[0] == 202
 
 
+def test_an_archive_over_the_limit_is_refused_before_it_is_kept(
+    bob: Client, slide: Slide, settings
+) -> None:
+    picture = packed({"1.png": smear_file(1)})
+    settings.MAX_ARCHIVE_BYTES = len(picture)
+    # It unpacks to little: only the file itself is too large.
+    status, body = send(bob, slide, b"\0" * 100 + picture)
+    assert (status, "Split it" in body["detail"], "larger than" in body["detail"]) == (
+        400,
+        True,
+        True,
+    )
+    assert not ImportJob.objects.exists()
+    assert send(bob, slide, picture)[0] == 202
+
+
 def test_a_cancelled_import_keeps_what_came_in(bob: Client, slide: Slide) -> None:
     files = {f"{seed}.png": smear_file(seed) for seed in range(imports.SLICE + 3)}
     _, body = send(bob, slide, packed(files))
