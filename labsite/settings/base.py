@@ -124,6 +124,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # The name and the address together: an outsider cannot lock a colleague out of the lab's network.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Behind a proxy all come from one address, the proxy's, unless its header is read.
+AXES_CLIENT_IP_CALLABLE = "labsite.proxy.client_address"
+BEHIND_PROXY = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True

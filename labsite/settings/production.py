@@ -70,6 +70,8 @@ CSRF_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=3600 if HTTPS else 0)
-# Only behind a proxy that sets this header itself; elsewhere any visitor could claim HTTPS.
-if env.bool("BEHIND_PROXY", default=False):
+# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself; elsewhere any visitor
+# could claim HTTPS, and another address for each sign-in.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

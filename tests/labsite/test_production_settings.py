@@ -56,6 +56,7 @@ def test_the_good_environment_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings["SECURE_HSTS_SECONDS"] > 0
     assert not settings["DEBUG"]
     assert settings.get("SECURE_PROXY_SSL_HEADER") is None
+    assert not settings["BEHIND_PROXY"]
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
@@ -102,3 +103,4 @@ def test_plain_http_has_to_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proxy_is_believed_only_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, BEHIND_PROXY="1")
     assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+    assert settings["BEHIND_PROXY"]
