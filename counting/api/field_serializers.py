@@ -149,9 +149,16 @@ class FieldSerializer(serializers.Serializer[Any]):
     def get_thumbnail(self, view: FieldView) -> str:
         return reverse("field-thumbnail", args=[view.field.pk])
 
-    @extend_schema_field(serializers.DictField(child=serializers.IntegerField(), allow_null=True))
+    @extend_schema_field(
+        serializers.DictField(
+            child=serializers.IntegerField(),
+            allow_null=True,
+            help_text="null before it is settled, and for a blind field before you have submitted",
+        )
+    )
     def get_reference(self, view: FieldView) -> dict[str, int] | None:
-        return view.reference.counts if view.reference else None
+        reference = view.shown_reference
+        return reference.counts if reference else None
 
     def get_why(self, view: FieldView) -> str:
         return str(view.reason.label) if view.reason else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -81,6 +82,7 @@ class Submitted(NamedTuple):
     method: str
     shown_prediction_id: int | None
     ruling: bool
+    submitted_at: datetime | None
 
 
 @dataclass
@@ -97,10 +99,17 @@ class StudyCounts:
     readings: dict[int, dict[int, list[Submitted]]] = field(default_factory=dict)
     # By model version, then field.
     predictions: dict[int, dict[int, int]] = field(default_factory=dict)
+    # Reader and field, where the reader came after a reference count of others: they may have
+    # known it.
+    late: set[tuple[int, int]] = field(default_factory=set)
 
     def hidden(self, field_id: int) -> bool:
         """Tell whether the field's prediction is kept from this person."""
         return self.fields[field_id].blind and field_id not in self.mine
+
+    def is_assisted(self, row: Submitted) -> bool:
+        """Tell whether its reader may have known a prediction or another's count of the field."""
+        return bool(row.shown_prediction_id) or (row.reader_id, row.field_id) in self.late
 
     def counts_of(self, method: Method) -> dict[int, _Count]:
         """Return the counts of one way of counting by field; a reader's newest reading."""
@@ -111,9 +120,7 @@ class StudyCounts:
             return {key: _Count(value, False, frozenset()) for key, value in found.items()}
         newest = {key: rows[-1] for key, rows in self.readings.get(method.id, {}).items()}
         return {
-            key: _Count(
-                row.counts[self.code], bool(row.shown_prediction_id), frozenset([method.id])
-            )
+            key: _Count(row.counts[self.code], self.is_assisted(row), frozenset([method.id]))
             for key, row in newest.items()
             if self.code in row.counts
         }
@@ -139,17 +146,26 @@ def study_counts(study: Study, user: User, code: str) -> StudyCounts:
     settled: set[int] = set()
     counts = StudyCounts(study, code, fields, mine, settled)
     by_id = {row.pk: row for row in submitted}
-    current = ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
-    for field_id, found, *readings_behind in current.values_list(
-        "field_id", "counts", "reading_id", "second_reading_id"
-    ).iterator():
+    references = list(
+        ReferenceCount.objects.filter(field__study=study).values_list(
+            "field_id", "counts", "superseded_at", "created_at", "reading_id", "second_reading_id"
+        )
+    )
+    known: dict[int, list[tuple[datetime, set[int]]]] = {}
+    for field_id, _found, _ended, begun, *behind in references:
+        readers = {by_id[pk].reader_id for pk in behind if pk in by_id}
+        known.setdefault(field_id, []).append((begun, readers))
+    counts.late.update(_late(submitted, known))
+    for field_id, found, ended, _begun, *readings_behind in references:
+        if ended is not None:
+            continue
         settled.add(field_id)
         if field_id not in fields or code not in found:
             continue
         behind = [by_id[pk] for pk in readings_behind if pk in by_id]
         counts.references[field_id] = _Count(
             found[code],
-            any(row.shown_prediction_id for row in behind),
+            any(counts.is_assisted(row) for row in behind),
             frozenset(row.reader_id for row in behind),
         )
     for row in submitted:
@@ -162,6 +178,24 @@ def study_counts(study: Study, user: User, code: str) -> StudyCounts:
         if field_id in fields and code in found:
             counts.predictions.setdefault(version_id, {})[field_id] = int(found[code]["value"])
     return counts
+
+
+def _late(
+    submitted: Sequence[Submitted], known: dict[int, list[tuple[datetime, set[int]]]]
+) -> set[tuple[int, int]]:
+    """Return readers and fields that others had settled when the reader first submitted them."""
+    firsts: dict[tuple[int, int], Submitted] = {}
+    for row in submitted:
+        firsts.setdefault((row.reader_id, row.field_id), row)
+    return {
+        (reader_id, field_id)
+        for (reader_id, field_id), first in firsts.items()
+        if first.submitted_at is not None
+        and any(
+            begun <= first.submitted_at and reader_id not in readers
+            for begun, readers in known.get(field_id, ())
+        )
+    }
 
 
 def methods_of(study: Study) -> list[Method]:
@@ -202,7 +236,8 @@ def pairs_of(
     """Return the fields counted in both ways, in slide order.
 
     A reference that rests on a reader's own count is no measure for that reader: such fields are
-    left out. `unassisted` takes only counts that people made without a prediction before them.
+    left out. `unassisted` takes only counts that people made without a prediction before them, and
+    without a reference count of others that they may have known.
     """
     one, two = counts.counts_of(first), counts.counts_of(second)
     by_model = "model" in (first.kind, second.kind)

@@ -49,7 +49,8 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
     Blind fields are drawn at random, so the blind group differs from the readings that were made
     with this model's prediction in view by chance alone. Whether those began as the suggestion is
     each reader's own choice: these two may differ by who chose as well. What a reviewer counts to
-    rule on a field is left out: both readings were in view.
+    rule on a field is left out: both readings were in view. So is, among the blind, who came after
+    another reader's reference count, which may have been known.
 
     Fields whose prediction is kept from this person take part from MANY of them on, as everywhere:
     with one of them among their own, a mean would give its prediction away.
@@ -58,13 +59,15 @@ def anchoring(counts: StudyCounts, model: Method) -> Anchoring:
     versions = _shown_versions(counts)
     off: dict[str, list[float]] = {BLIND: [], ANEW: [], BEGUN: []}
     withheld: dict[str, list[tuple[int, float]]] = {kind: [] for kind in off}
-    for by_field in counts.readings.values():
+    for reader_id, by_field in counts.readings.items():
         for field_id, readings in by_field.items():
             first = readings[0]
             if field_id not in predicted or counts.code not in first.counts or first.ruling:
                 continue
             difference = float(first.counts[counts.code] - predicted[field_id])
             if counts.fields[field_id].blind and first.shown_prediction_id is None:
+                if (reader_id, field_id) in counts.late:
+                    continue
                 kind = BLIND
             elif versions.get(first.shown_prediction_id) == model.id:
                 kind = BEGUN if first.method in Reading.BEGUN else ANEW

@@ -36,6 +36,8 @@ class FieldView:
 
     `state` is waiting, predicting, predicted, failed or counted. `prediction` is None while there
     is none by the champion, and for a blind field until this person has submitted a reading.
+    `unread` holds for a blind field that this person has not submitted: `reference`, on which
+    totals rest, must not be shown by itself then (see `shown_reference`).
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
     while the field counts as unreadable; `comments` is how many there are. `tiles` is None for a
     picture that is shown whole.
@@ -46,12 +48,18 @@ class FieldView:
     error: str
     prediction: Prediction | None
     hidden: bool
+    unread: bool
     reference: ReferenceCount | None
     my_reading: Reading | None
     reason: Reason | None
     flag: Flag | None
     comments: int
     tiles: TileJob | None
+
+    @property
+    def shown_reference(self) -> ReferenceCount | None:
+        """The reference count as long as it cannot sway a blind count of this person's own."""
+        return None if self.unread else self.reference
 
 
 def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
@@ -106,15 +114,16 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
     for field in fields:
         reference = references.get(field.pk)
         prediction = predictions.get(field.pk)
-        hidden = field.blind and field.pk not in submitted
+        unread = field.blind and field.pk not in submitted
         job = jobs.get(field.pk)
         views.append(
             FieldView(
                 field=field,
                 state=_state(reference, prediction, job),
                 error=retold(job.error) if job is not None and job.state == JobState.FAILED else "",
-                prediction=None if hidden else prediction,
-                hidden=hidden and prediction is not None,
+                prediction=None if unread else prediction,
+                hidden=unread and prediction is not None,
+                unread=unread,
                 reference=reference,
                 my_reading=mine.get(field.pk),
                 reason=reasons.get(field.pk),

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from counting.models import Field, Flag, Reading, ReferenceCount, Slide
 
 from .report import shares_among
@@ -32,7 +34,8 @@ def slide_so_far(slide: Slide, user: User, without: int | None = None) -> SoFar:
     """Add up the slide's counted fields, all but the field `without` and the flagged ones.
 
     A field counts with what the study holds true for it, else with the newest reading that `user`
-    has submitted: what other readers counted shows only once it is settled.
+    has submitted: what other readers counted shows only once it is settled. A blind field that
+    `user` has not read stays out: beside a sum without it, its count could be worked out.
     """
     flagged = Flag.objects.filter(field__slide=slide, lifted_at__isnull=True).values("field")
     fields = Field.objects.filter(slide=slide).exclude(pk__in=flagged)
@@ -44,7 +47,8 @@ def slide_so_far(slide: Slide, user: User, without: int | None = None) -> SoFar:
     for reading in mine.order_by("revision").only("field_id", "counts"):
         counts[reading.field_id] = reading.counts
     held = ReferenceCount.objects.filter(field__in=ids, superseded_at__isnull=True)
-    for reference in held.only("field_id", "counts"):
+    blind = Q(field__blind=True) & ~Q(field__in=list(counts))
+    for reference in held.exclude(blind).only("field_id", "counts"):
         counts[reference.field_id] = reference.counts
     cells: Counter[str] = Counter()
     number: Counter[str] = Counter()

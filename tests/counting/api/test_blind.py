@@ -111,6 +111,50 @@ def test_a_reviewer_does_not_see_it_either(
         assert not SECRET.search(text_of(answer))
 
 
+def test_an_earlier_reader_s_count_shows_after_my_own(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    blind, open_one = *bare_fields(slide, 1, blind=True), *bare_fields(slide, 1)
+    for field in (blind, open_one):
+        count(field, people.rita, RBC=18732)
+
+    def seen() -> list[Any]:
+        listed = bob.get(f"/api/v1/fields/?slide={slide.pk}").json()["results"]
+        alone = [bob.get(f"/api/v1/fields/{pk}/").json() for pk in (blind.pk, open_one.pk)]
+        assert [row["reference"] for row in listed] == [row["reference"] for row in alone]
+        assert [row["state"] for row in alone] == ["counted", "counted"]
+        so_far = bob.get(f"/api/v1/slides/{slide.pk}/so-far/").json()["cells"]["RBC"]
+        return [*(row["reference"] for row in alone), so_far]
+
+    assert seen() == [None, {"RBC": 18732}, 18732]
+    count(blind, people.bob, RBC=8)
+    assert seen() == [{"RBC": 8}, {"RBC": 18732}, 18740]
+
+
+def test_who_came_after_another_s_count_is_no_blind_reader(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    champion = ModelVersion.objects.get(study=slide.study_id, state="champion")
+    address = f"/api/v1/studies/{slide.study_id}/agreement/?cell_type=RBC"
+    for number, field in enumerate(bare_fields(slide, 16, blind=True)):
+        red = {"value": 18, "low": 17, "high": 20, "raw": 18.0}
+        Prediction.objects.create(
+            field=field, model_version=champion, counts={"RBC": red}, novelty=0.1
+        )
+        count(field, people.rita, RBC=20)
+        if number < 6:
+            count(field, people.bob, RBC=20)
+            # A correction of what was counted first makes nobody late.
+            count(field, people.rita, RBC=21)
+
+    groups = bob.get(address).json()["anchoring"]["groups"]
+    assert {row["readings"]: row["n"] for row in groups}["blind"] == 16
+    pair = f"{address}&first=reader:{people.bob.pk}&second=reader:{people.rita.pk}"
+    assert bob.get(pair).json()["figures"]["n"] == 6
+    alone = bob.get(f"{pair}&readings=blind").json()
+    assert (alone["blind_readings_only"], alone["points"]) == (True, [])
+
+
 def test_a_mean_over_my_own_and_one_other_does_not_tell_that_one(
     bob: Client, slide: Slide, people: People
 ) -> None:
