@@ -50,12 +50,17 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     """Work out the field's reference count anew and return the current one, if there is one.
 
     One reader a field: the newest reading. Two: their mean where they agree for each type, else
-    a reviewer's ruling. A flagged field has none. The row before is kept, marked superseded.
+    a reviewer's ruling. A flagged field has none. What one reader settled before the study asked
+    for two stays theirs to correct. The row before is kept, marked superseded.
     """
     from . import training
 
-    wanted = _wanted(field)
-    current = ReferenceCount.objects.filter(field=field, superseded_at__isnull=True).first()
+    current = (
+        ReferenceCount.objects.filter(field=field, superseded_at__isnull=True)
+        .select_related("reading")
+        .first()
+    )
+    wanted = _wanted(field, current)
     if current is not None and wanted is not None and _same(current, wanted):
         return current
     if current is None and wanted is None:
@@ -94,15 +99,16 @@ def reconsider(*, study: Study, actor: User) -> None:
         update(field=field, actor=actor)
 
 
-def _wanted(field: Field) -> dict[str, Any] | None:
+def _wanted(field: Field, current: ReferenceCount | None) -> dict[str, Any] | None:
     readings = latest_readings(field)
     if not readings or _is_flagged(field):
         return None
     ruled = _ruled(field, readings)
     if ruled is not None:
         return _from_one(ruled, ReferenceCount.Basis.RULING)
-    if field.study.readers_per_field == 1:
-        return _from_one(max(readings, key=_submitted_at), ReferenceCount.Basis.SINGLE)
+    newest = max(readings, key=_submitted_at)
+    if field.study.readers_per_field == 1 or _corrects(newest, current):
+        return _from_one(newest, ReferenceCount.Basis.SINGLE)
     if len(readings) < 2:
         return None
     first, second = readings[0], readings[1]
@@ -118,6 +124,15 @@ def _wanted(field: Field) -> dict[str, Any] | None:
         "reading": first,
         "second_reading": second,
     }
+
+
+def _corrects(newest: Reading, current: ReferenceCount | None) -> bool:
+    """Tell whether the reader whose count alone is the reference has counted anew."""
+    return (
+        current is not None
+        and current.basis == ReferenceCount.Basis.SINGLE
+        and current.reading.reader_id == newest.reader_id
+    )
 
 
 def _is_flagged(field: Field) -> bool:

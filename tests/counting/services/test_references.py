@@ -27,6 +27,18 @@ def two_readers(study: Study) -> None:
     Study.objects.filter(pk=study.pk).update(readers_per_field=2, agreement_tolerance=0.1)
 
 
+def test_a_correction_of_what_one_reader_settled_keeps_it_settled(
+    field: Field, people: People, study: Study
+) -> None:
+    count(field, people.bob, RBC=8)
+    studies.update_study(study=study, actor=people.alice, readers_per_field=2)
+    count(field, people.bob, RBC=9)
+    assert current(field) == ("single", {"RBC": 9})
+    # A second reader who differs opens it for a reviewer, as the new rule has it.
+    count(field, people.rita, RBC=30)
+    assert current(field) is None
+
+
 def test_one_reader_is_enough_by_default(field: Field, people: People) -> None:
     count(field, people.bob, RBC=8)
     assert current(field) == ("single", {"RBC": 8})
