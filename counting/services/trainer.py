@@ -26,7 +26,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.utils.translation import gettext as _
 
 from counting.errors import Conflict
-from counting.models import TrainingRun
+from counting.models import JobState, TrainingRun
 
 from . import audit, jobs, registry, training
 
@@ -67,6 +67,9 @@ def run_training(run_id: int) -> None:
     run.refresh_from_db()
     if run.finished_at is not None:
         shutil.rmtree(work, ignore_errors=True)
+        if run.state != JobState.CANCELLED:
+            # Enough may have been counted while it ran; nobody may submit for a while.
+            training.consider(run.study)
 
 
 class TrainerError(Exception):

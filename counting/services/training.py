@@ -194,6 +194,9 @@ def new_since_last_run(study: Study) -> int:
 
 
 def _start_if_changed(study: Study, trigger: TrainingRun.Trigger) -> TrainingRun | None:
+    if study.training_runs.filter(state__in=ACTIVE).exists():
+        # Looked at again when it ends; until then all labels would be read for nothing.
+        return None
     labelled = labelled_set(study)
     last = study.training_runs.exclude(state=JobState.CANCELLED).order_by("-pk").first()
     if not labelled.of("train") or (last and last.data_hash == labelled.data_hash):
@@ -201,7 +204,7 @@ def _start_if_changed(study: Study, trigger: TrainingRun.Trigger) -> TrainingRun
     try:
         return start_run(study=study, trigger=trigger)
     except (Conflict, Refused):
-        # One is under way already; what is new now counts for the next.
+        # One began this very moment; what is new now counts for the next.
         return None
 
 

@@ -14,9 +14,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from counting.models import Field, JobState, TrainingRun, Worker
+from counting.models import Field, JobState, Slide, Study, TrainingRun, Worker
 from counting.services import jobs, registry, trainer, training, workers
-from tests.counting.conftest import People, count
+from tests.counting.conftest import People, add_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +158,28 @@ def test_a_run_cancelled_after_its_last_word_changes_nothing(
     assert (run.state, run.promoted) == (state, not cancel)
     assert registry.champion(run.study).name == champion
     assert run.study.model_versions.count() == (1 if cancel else 2)
+
+
+@pytest.mark.parametrize(("cancelled", "runs"), [(False, 2), (True, 1)])
+def test_what_was_counted_while_a_run_worked_is_considered_when_it_ends(
+    run: TrainingRun,
+    trainer_says: Says,
+    after_progress: Any,
+    people: People,
+    cancelled: bool,
+    runs: int,
+) -> None:
+    Study.objects.filter(pk=run.study_id).update(retrain_after=1)
+    (another,) = add_fields(Slide.objects.get(), people.bob, range(7, 8))
+
+    def meanwhile() -> None:
+        count(another, people.bob, RBC=9)
+        TrainingRun.objects.filter(pk=run.pk).update(cancel_requested=cancelled)
+
+    trainer_says(progress(0.5), VERDICT)
+    after_progress(meanwhile)
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert run.state == (JobState.CANCELLED if cancelled else JobState.SUCCEEDED)
+    # Whoever cancels wants no run at once.
+    assert TrainingRun.objects.count() == runs

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from counting.models import AuditEntry, Field, JobState, Slide, Study, TrainingRun
 from counting.services import registry, slides, training
@@ -74,6 +76,33 @@ def test_enough_new_counts_start_a_run(
             started.append((field.pk, run.trigger))
     wanted = [(fields[2].pk, "threshold"), (fields[5].pk, "threshold")]
     assert started == wanted
+
+
+def test_the_labels_are_not_read_while_a_run_is_under_way(
+    study: Study, slide: Slide, people: People, django_capture_on_commit_callbacks: Any
+) -> None:
+    Study.objects.filter(pk=study.pk).update(retrain_after=1)
+
+    def labels_read(field: Field) -> bool:
+        with (
+            CaptureQueriesContext(connection) as asked,
+            django_capture_on_commit_callbacks(execute=True),
+        ):
+            count(field, people.bob, RBC=8)
+        return any(
+            'JOIN "counting_reading"' in row["sql"]
+            and '."marks"' in row["sql"]
+            and 'ORDER BY "counting_referencecount"."field_id"' in row["sql"]
+            for row in asked
+        )
+
+    fields = add_fields(slide, people.bob, range(3))
+    assert labels_read(fields[0])
+    run = TrainingRun.objects.get()
+    assert not labels_read(fields[1])
+    finish(run)
+    assert labels_read(fields[2])
+    assert TrainingRun.objects.count() == 2
 
 
 def test_no_run_starts_by_itself_when_it_is_switched_off(
