@@ -8,8 +8,9 @@ all three to 1/8: the same map as the light net's.
 
 from __future__ import annotations
 
+import pickle
 import socket
-from urllib.error import URLError
+from http.client import HTTPException
 
 import torch
 import torch.nn.functional as F
@@ -93,10 +94,14 @@ class Pyramid(Backbone):
         before = socket.getdefaulttimeout()
         socket.setdefaulttimeout(PATIENCE)
         try:
-            state = weights.get_state_dict(progress=False)
-        except (URLError, OSError, RuntimeError) as error:
+            # Refuses a file that holds more than weights, before torchvision unpickles it.
+            weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+            # torchvision knows the names and gaps of its older files: into a backbone still whole.
+            state = models.get_model(name, weights=weights, progress=False).state_dict()
+        except (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise BadData(
-                f"The ImageNet weights of {name} cannot be downloaded here ({error}). Connect to "
+                f"The ImageNet weights of {name} cannot be downloaded here ({why}). Connect to "
                 "the internet, or begin with stage 1 instead: --start DIR."
             ) from None
         finally:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import torch
 from ml import bundle, stage1
 from ml.backbones import Pyramid
 from ml.config import InputConfig, NetConfig
+from ml.data import BadData
 from ml.files import read_json
 from ml.nets import Counter, make_backbone
 from ml.vision import models
@@ -92,17 +97,88 @@ def test_a_backbone_that_does_not_serve_is_refused(
     assert words in refusal
 
 
+class Nonsense(socketserver.StreamRequestHandler):
+    """A proxy that does not speak HTTP."""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"Good day.\r\n")
+
+
+@pytest.fixture
+def nonsense() -> Iterator[str]:
+    """The address of one."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def kept(home: Path, name: str) -> Path:
+    """Return where torch keeps the file of a backbone's ImageNet weights, the folder made."""
+    folder = home / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder / Path(models.get_model_weights(name).DEFAULT.url).name
+
+
+@pytest.mark.parametrize("answers", [False, True])
 def test_imagenet_weights_that_cannot_be_downloaded_are_told(
-    cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    nonsense: str,
+    answers: bool,
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     # Nothing listens on the discard port: no test ever asks the internet.
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", nonsense if answers else "http://127.0.0.1:9")
     more = ["--backbone", "mobilenet_v3_small", "--weights", "imagenet"]
     status, _, refusal = cli(*options(data, tmp_path / "out", *more))
     assert status == 2
     assert "The ImageNet weights of mobilenet_v3_small cannot be downloaded here" in refusal
     assert "--start DIR" in refusal
+
+
+class Harm:
+    """What writes a file as it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_imagenet_weights_that_hold_more_than_weights_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.save({"conv1.weight": Harm(tmp_path / "harm")}, kept(tmp_path, "resnet18"))
+    net = NetConfig(name="resnet18")
+    with pytest.raises(BadData, match=r"ImageNet weights of resnet18 cannot .*Connect to"):
+        stage1.load_imagenet(make_backbone(net), net)
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+def test_imagenet_weights_in_torchvisions_older_files_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """They lack the norms' counters, and a DenseNet's layers have other names there."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = models.get_model(name, weights=None).state_dict()
+    inner = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))([12])")
+    old = {inner.sub(r"\1.\2", k): v for k, v in state.items() if not k.endswith("_tracked")}
+    torch.save(old, kept(tmp_path, name))
+    net = NetConfig(name=name)
+    pyramid = make_backbone(net)
+    assert isinstance(pyramid, Pyramid)
+    before = {k: v.clone() for part in pyramid.body for k, v in part.state_dict().items()}
+    assert any(not torch.equal(v, state[k]) for k, v in before.items())
+    stage1.load_imagenet(pyramid, net)
+    after = {k: v for part in pyramid.body for k, v in part.state_dict().items()}
+    assert all(torch.equal(v, state[k]) for k, v in after.items())
 
 
 def test_group_norm_sees_each_picture_alone_and_batch_norm_does_not() -> None:
