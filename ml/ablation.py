@@ -147,14 +147,14 @@ def run_piece(place: Place, piece: Piece, report: Report, check: Check) -> None:
     curve = read_json(curve_file) if curve_file.is_file() else {"epochs": [], "mae": []}
 
     def watch(epoch: int, make: Callable[[], Counter]) -> None:
+        if epoch % size.watch_every == 0 or epoch == settings.epochs:
+            # What an earlier call noted of this epoch and later ones is made anew.
+            kept = sum(done < epoch for done in curve["epochs"])
+            curve["epochs"][kept:] = [epoch]
+            curve["mae"][kept:] = [_mae(make(), watched, config)]
+            write_json(curve_file, curve)
+        # Only now: the epoch's state is saved, so that no later call comes by here again.
         check()
-        if epoch % size.watch_every and epoch != settings.epochs:
-            return
-        # What an earlier call noted of this epoch and later ones is made anew.
-        kept = sum(done < epoch for done in curve["epochs"])
-        curve["epochs"][kept:] = [epoch]
-        curve["mae"][kept:] = [_mae(make(), watched, config)]
-        write_json(curve_file, curve)
 
     net = train(loaded, config, settings, target.parent / "checkpoint", report, watch, check)
     sets = {}

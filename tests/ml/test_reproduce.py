@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ml import plots
-from ml.ablation import SHIPPED, pieces
+from ml.ablation import SHIPPED, Place, pieces, run_piece
 from ml.files import read_json
+from ml.progress import Cancelled
 from ml.results import scored
 from tests.ml.conftest import Cli
 from tests.ml.making import start
@@ -95,6 +96,24 @@ def test_ended_by_a_signal_it_leaves_no_process_and_goes_on_side_by_side(
     text = (tmp_path / "results.md").read_text()
     assert "| hemanet | map, counts only | from scratch | 1 |" in text
     assert "| hemanet | fully connected, counts | from scratch | 1 |" in text
+
+
+def test_ended_right_after_an_epoch_its_point_of_the_curve_is_kept(
+    data: Path, tmp_path: Path
+) -> None:
+    place = Place(data, tmp_path, quick=True)
+    (piece,) = (p for p in pieces(quick=True, imagenet=False) if p.name == f"{MARKS}-seed0")
+    folder = place.result(piece).parent
+
+    def end_after_the_epoch() -> None:
+        if (folder / "checkpoint").is_dir():
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_piece(place, piece, lambda line: None, end_after_the_epoch)
+    assert not place.result(piece).exists()
+    run_piece(place, piece, lambda line: None, lambda: None)
+    assert read_json(place.result(piece))["curve"]["epochs"] == [1]
 
 
 def test_the_table_holds_what_was_promised() -> None:
