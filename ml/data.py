@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
+
+from ml.pictures import ON_ITS_SIDE
 
 BASE_TYPES = ("RBC", "WBC", "PLT")
 # The older labels leave half of the red cells out, so they serve for these types only.
@@ -200,11 +202,17 @@ def red_cell_width(marks: Iterable[Mark], size: tuple[int, int]) -> float | None
 
 
 def _size_of(path: Path) -> tuple[int, int]:
+    """Return width and height as `pictures.read` hands the picture out: upright."""
     try:
         with Image.open(path) as image:
-            return image.size
-    except OSError:
+            width, height = image.size
+            # Pillow turns a TIFF's size itself.
+            turned = image.format != "TIFF" and (
+                image.getexif().get(ExifTags.Base.Orientation) in ON_ITS_SIDE
+            )
+    except Exception:  # Pillow raises nearly everything on broken input.
         raise BadData(f"{path} is missing or is no picture.") from None
+    return (height, width) if turned else (width, height)
 
 
 def fold_of(field: Field, folds: int) -> int:
