@@ -199,7 +199,8 @@ def rounds(work: Callable[[], object], seconds: float) -> list[float]:
 
 def _fresh(bundle: Path, paths: Sequence[Path]) -> dict[str, float]:
     """Return what a new process needs until it has counted, and its resident memory."""
-    arguments = [str(time.time()), str(bundle), *map(str, paths)]
+    # It runs in the repository: a path relative to here would lead elsewhere there.
+    arguments = [str(time.time()), *(str(path.resolve()) for path in (bundle, *paths))]
     done = subprocess.run(
         [sys.executable, "-c", "from ml.bench import fresh; fresh()", *arguments],
         cwd=Path(__file__).resolve().parents[1],

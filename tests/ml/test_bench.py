@@ -47,14 +47,14 @@ def test_people_read_a_table(told: dict[str, Any]) -> None:
 
 
 def test_a_field_of_half_the_pixels_a_side_is_as_much_work(
-    told: dict[str, Any], cli: Cli, tmp_path: Path
+    told: dict[str, Any], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The net sees cells at one size, however many pixels the camera gave them."""
     (field,) = render_slide(0, 1, cell_px=104)
     field.image.resize((320, 240)).save(tmp_path / "field.jpg", quality=95)
-    status, out, error = cli(
-        *("bench", "--json", "--images", tmp_path, "--seconds", 0, "--threads", 1)
-    )
+    # Named from where the caller stands, which is not where the fresh process runs.
+    monkeypatch.chdir(tmp_path)
+    status, out, error = cli(*("bench", "--json", "--images", ".", "--seconds", 0, "--threads", 1))
     assert status == 0, error
     again = json.loads(out)
     assert again["fields"] == 1
