@@ -85,9 +85,7 @@ def save(bundle: Bundle, path: Path | str) -> None:
         write_json(part / "config.json", bundle.config.to_dict())
         write_json(part / "metrics.json", dict(bundle.metrics))
         write_bytes(part / "card.md", bundle.card.encode())
-        # One number a line would make this file ten times as long to scroll through.
-        compact = bundle.calibration.to_dict()
-        write_json(part / "calibration.json", compact)
+        write_json(part / "calibration.json", bundle.calibration.to_dict())
         save_file(
             {name: np.ascontiguousarray(value) for name, value in bundle.weights.items()},
             part / "weights.safetensors",

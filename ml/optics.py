@@ -1,8 +1,8 @@
 """From a picture's light to the net's input: optical density over the empty slide.
 
-A stain absorbs: light = lamp x 10^-density (Beer-Lambert). Dividing by the lamp's light takes
-white balance and exposure out of the picture, and an empty slide becomes 0, which is also what
-convolutions pad with: beyond the border lies empty slide.
+A stain absorbs: light = lamp x e^-density (Beer-Lambert; natural logarithms here). Dividing by the
+lamp's light takes white balance and exposure out of the picture, and an empty slide becomes 0,
+which is also what convolutions pad with: beyond the border lies empty slide.
 """
 
 from __future__ import annotations
