@@ -76,6 +76,7 @@ class Loaded:
     counts: Floats
     known: NDArray[np.bool_]
     marked: NDArray[np.bool_]
+    name: str = ""
     group: str = ""
     visible: float = VISIBLE
 
@@ -121,6 +122,7 @@ def load(
         counts=np.array([field.counts.get(code, 0) for code in types], dtype=np.float32),
         known=np.array([code in field.counts for code in types]),
         marked=np.array([field.marked(code) for code in types]),
+        name=field.name,
         group=field.group,
     )
 

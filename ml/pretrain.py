@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,7 +171,7 @@ def fit(
         **asdict(settings),
         "net": asdict(net),
         "input": asdict(scale),
-        "crops": len(crops),
+        "crops": {"number": len(crops), "sha256": _digest(crops)},
         "classes": list(classes),
     }
     checkpoint.refuse_other(folder, stamp)
@@ -208,6 +210,12 @@ def fit(
         checkpoint.save(folder, model, optimizer, average, epoch + 1, stamp)
     model.load_state_dict(average.state)
     return model.eval().cpu()
+
+
+def _digest(crops: Sequence[Crop]) -> str:
+    """Return the SHA-256 over the crops' names and classes, in their order."""
+    told = [(crop.path.name, crop.label) for crop in crops]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def batches(

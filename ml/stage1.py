@@ -5,6 +5,7 @@ A folder with backbone.safetensors and backbone.json. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -67,6 +68,12 @@ def load_into(backbone: Backbone, net: NetConfig, folder: Path) -> None:
             f"{folder} holds a {told['net']['name']}, which does not fit the {net.name} to be "
             "trained. Pretrain one with the same --backbone and --norm."
         ) from None
+
+
+def identity(folder: Path) -> dict[str, str]:
+    """Return what tells the weights in a folder of stage 1 apart from others, for a stamp."""
+    weights = (_inside(folder) / "backbone.safetensors").read_bytes()
+    return {"sha256": hashlib.sha256(weights).hexdigest()}
 
 
 def _inside(folder: Path) -> Path:

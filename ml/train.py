@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -219,7 +221,13 @@ def train(
     optimizer = make_optimizer(net, settings.rate, settings.weight_decay)
     average = checkpoint.Average(net, AVERAGE_DECAY)
     weights = type_weights(config.cell_types).to(place)
-    stamp = {**asdict(settings), "config": config.to_dict(), "fields": len(loaded)}
+    stamp = {
+        **asdict(settings),
+        # What lies there, wherever it is called from.
+        "start": stage1.identity(Path(settings.start)) if settings.start else "",
+        "config": config.to_dict(),
+        "fields": {"number": len(loaded), "sha256": _digest(loaded)},
+    }
     checkpoint.refuse_other(folder, stamp)
     first = checkpoint.load(folder, net, optimizer, average, stamp)
     per_epoch = len(loaded) // settings.batch
@@ -258,6 +266,18 @@ def train(
         checkpoint.save(folder, net, optimizer, average, done, stamp)
         watch(done, lambda: _averaged(net, average))
     return _averaged(net, average)
+
+
+def _digest(loaded: Sequence[Loaded]) -> str:
+    """Return the SHA-256 over all that fields are called and labeled with, in their order."""
+    told = [
+        (
+            *(item.name, item.group, item.cell_px, item.visible, item.image.size),
+            *(item.counts.tolist(), item.known.tolist(), item.boxes.tolist()),
+        )
+        for item in loaded
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _averaged(net: Counter, average: checkpoint.Average) -> Counter:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from ml.__main__ import main
 from ml.config import InputConfig, NetConfig
-from ml.crops import Mosaics, read_crops, sides
+from ml.crops import Crop, Mosaics, read_crops, sides
 from ml.files import read_json
 from ml.pretrain import Settings, pretrain
 from ml.progress import Cancelled
@@ -76,6 +78,11 @@ def test_goes_on_where_it_was_ended_and_ends_the_same(crops: Path, tmp_path: Pat
     assert weights(tmp_path / "other") != weights(tmp_path / "whole")
 
 
+def names(crop: Path) -> Iterator[Path]:
+    """Yield other names for a crop."""
+    return (crop.with_name(f"other-{number}.png") for number in count())
+
+
 def test_killed_while_it_put_its_state_away_it_still_has_it(
     cli: Cli, crops: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +99,13 @@ def test_killed_while_it_put_its_state_away_it_still_has_it(
     status, _, refusal = cli(*asked, "--policy", "none")
     assert status == 2
     assert "holds a training with other settings (policy 'imagenet', not 'none')" in refusal
+    # As many crops, one of them by another name.
+    other = tmp_path.with_name(f"{tmp_path.name}-other")
+    shutil.copytree(crops, other)
+    crop = next(c.path for c in read_crops(other)[1] if not c.held_out)
+    crop.rename(next(p for p in names(crop) if not Crop(p, 0).held_out))
+    status, _, refusal = cli(*options(other, tmp_path, "--epochs", "1"))
+    assert (status, "holds a training with other settings (crops)" in refusal) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ import torch
 
 from ml import bundle, stage1
 from ml.augment import load
-from ml.config import InputConfig, NetConfig
-from ml.data import Field, read_table
+from ml.config import BundleConfig, InputConfig, NetConfig
+from ml.data import BadData, Field, read_fields, read_table
 from ml.nets import make_backbone
 from ml.predict import Predictor
 from ml.progress import CANCELLED
-from ml.train import drawn
+from ml.train import Settings, drawn, load_fields, train
 from tests.ml.conftest import EPOCHS, FEW, Cli
 from tests.ml.making import smear, start, write_csv, write_data
 from tests.ml.tiny import TINY_PX, write_fields
@@ -58,6 +58,35 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     whole, again = bundle.load(trained / "bundle"), bundle.load(tmp_path / "bundle")
     assert all(np.array_equal(again.weights[name], value) for name, value in whole.weights.items())
     assert again.calibration.spreads == whole.calibration.spreads
+
+
+def test_a_training_goes_on_by_what_it_learns_from_not_by_where_that_lies(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_fields(tmp_path / "data"), tmp_path / "out"
+    net = NetConfig()
+    stage1.save(tmp_path / "begun", make_backbone(net), net, InputConfig(), {})
+    lines: list[str] = []
+
+    def call(begun: Path) -> None:
+        config = BundleConfig(input=InputConfig(cell_px=TINY_PX))
+        loaded = load_fields(read_fields(data, splits=["train"]), config)
+        train(loaded, config, Settings(epochs=1, start=str(begun)), out, lines.append)
+
+    monkeypatch.chdir(tmp_path)
+    call(Path("begun"))
+    call(tmp_path / "begun")
+    assert sum(line.startswith("epoch 1/1") for line in lines) == 1
+    torch.manual_seed(1)
+    stage1.save(tmp_path / "begun", make_backbone(net), net, InputConfig(), {})
+    with pytest.raises(BadData, match=r"a training with other settings \(start\)"):
+        call(tmp_path / "begun")
+    shutil.rmtree(out)
+    call(tmp_path / "begun")
+    rows = read_table(data / "fields.csv", ("wbc",))
+    write_csv(data / "fields.csv", [row | {"wbc": int(row["wbc"]) + 1} for row in rows])
+    with pytest.raises(BadData, match=r"a training with other settings \(fields\)"):
+        call(tmp_path / "begun")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_it_begins(
