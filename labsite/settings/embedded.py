@@ -1,6 +1,8 @@
 """One computer, one command: SQLite, and a broker made of files. Nothing to install or configure.
 
-`make run` uses this. Everything lies in DATA_DIR; copy that folder and you have a backup.
+`make run` uses this. Everything lies in DATA_DIR: to back up, stop it, then copy that folder (while
+it runs, the newest counts stand in SQLite's write-ahead log, and a copy can be torn); to restore,
+stop it, put the copy in the folder's place and start it again.
 """
 
 from __future__ import annotations
