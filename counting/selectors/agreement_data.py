@@ -152,8 +152,8 @@ def study_counts(study: Study, user: User, code: str) -> StudyCounts:
         )
     )
     known: dict[int, list[tuple[datetime, set[int]]]] = {}
-    for field_id, _found, _ended, begun, *behind in references:
-        readers = {by_id[pk].reader_id for pk in behind if pk in by_id}
+    for field_id, _found, _ended, begun, *numbers in references:
+        readers = {by_id[pk].reader_id for pk in numbers if pk in by_id}
         known.setdefault(field_id, []).append((begun, readers))
     counts.late.update(_late(submitted, known))
     for field_id, found, ended, _begun, *readings_behind in references:
