@@ -30,6 +30,17 @@ class Conflict(Refused):
         self.existing = existing
 
 
+class Counted(Conflict):
+    """Others counted the field meanwhile, and this count would take the place of theirs.
+
+    `existing` is the draft in which the count is kept, `version` the draft's.
+    """
+
+    def __init__(self, message: str, existing: int, version: int) -> None:
+        super().__init__(message, "counted", existing)
+        self.facts = {"version": version}
+
+
 class Newer(Conflict):
     """Somebody saved meanwhile what this would have overwritten; `facts` tell both versions."""
 

@@ -11,7 +11,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from counting.errors import Conflict, Newer, Refused
+from counting.errors import Conflict, Counted, Newer, Refused
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -20,7 +20,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         body: dict[str, Any] = {"detail": error.message, "code": error.code}
         if isinstance(error, Conflict):
             body["id"] = error.existing
-        if isinstance(error, Newer):
+        if isinstance(error, Newer | Counted):
             body |= error.facts
         return Response(body, status=error.status)
     if isinstance(error, Http404 | exceptions.NotFound):

@@ -59,6 +59,14 @@ class ReadingRequestSerializer(serializers.Serializer[Any]):
         max_length=40,
         help_text="a name for this tab or script, which is never in conflict with itself",
     )
+    replace = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text=(
+            "true to take the place of what another reader counted meanwhile; without it a first "
+            "submission that would do so is answered 409 (`counted`) and kept as your draft"
+        ),
+    )
     reader = serializers.IntegerField(
         required=False, help_text="your user id; 409 when you are signed in as somebody else"
     )
@@ -180,6 +188,9 @@ class ReadingsView(APIView):
         submit = data.get("submit", True)
         if not isinstance(submit, bool):
             raise Refused(_("`submit` is true or false."), "submit")
+        replace = data.get("replace", False)
+        if not isinstance(replace, bool):
+            raise Refused(_("`replace` is true or false."), "replace")
         reading = readings.save_reading(
             field=field,
             reader=user,
@@ -191,6 +202,7 @@ class ReadingsView(APIView):
             shown_prediction=_shown(field, user, data.get("shown_prediction")),
             version=data.get("version"),
             tab=data.get("tab", ""),
+            replace=replace,
         )
         following = None
         if submit:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from counting.errors import Refused
+from counting.errors import Counted, Refused
 from counting.models import Field, Prediction, Reading
 
 from . import assignments, audit, references, versions
@@ -28,7 +28,6 @@ METHODS = (*Reading.BEGUN, "tally", "marks", "typing", "mixed")
 METHOD = re.compile(r"\A[a-z][a-z_-]{0,19}\Z")
 
 
-@transaction.atomic
 def save_reading(
     *,
     field: Field,
@@ -41,6 +40,7 @@ def save_reading(
     shown_prediction: Prediction | None = None,
     version: object = None,
     tab: object = "",
+    replace: bool = False,
 ) -> Reading:
     """Save a reader's counts of a field, as the reader's draft or as a new submitted revision.
 
@@ -51,14 +51,61 @@ def save_reading(
 
     `version` is the version of the reader's own reading that this one is based on, 0 for none;
     without it nothing is compared. `tab` names the browser tab or script: it is never in conflict
-    with what it saved itself, since an answer may get lost on its way.
+    with what it saved itself, since an answer may get lost on its way. `replace` says that a first
+    submission is to take the place of what another reader counted meanwhile.
 
     Raises:
         Refused: a count, mark or the method cannot be true; the sentence names it.
         Newer: the reader saved meanwhile from another tab or device; nothing is overwritten.
+        Counted: another reader counted the field meanwhile; this count is kept as a draft.
     """
-    # Without its study, whose rule may change while this waits: that is read behind the lock.
-    field = Field.objects.select_for_update().get(pk=field.pk)
+    with transaction.atomic():
+        # Without its study, whose rule may change while this waits: that is read behind the lock.
+        field = Field.objects.select_for_update().get(pk=field.pk)
+        others: list[str] = []
+        if submit and not replace:
+            mine = Reading.objects.filter(field=field, reader=reader)
+            if not mine.filter(state=Reading.State.SUBMITTED).exists():
+                others = references.replaced_by(field)
+        reading = _save(
+            field=field,
+            reader=reader,
+            counts=counts,
+            marks=marks,
+            method=method,
+            submit=submit and not others,
+            seconds=seconds,
+            shown_prediction=shown_prediction,
+            version=version,
+            tab=tab,
+        )
+    if others:
+        raise Counted(
+            _(
+                "%(names)s has counted this field meanwhile, and only one count of it holds. Yours "
+                "is kept as a draft: nothing was replaced."
+            )
+            % {"names": " + ".join(others)},
+            reading.pk,
+            reading.version,
+        )
+    return reading
+
+
+def _save(
+    *,
+    field: Field,
+    reader: User,
+    counts: object,
+    marks: object,
+    method: object,
+    submit: bool,
+    seconds: object,
+    shown_prediction: Prediction | None,
+    version: object,
+    tab: object,
+) -> Reading:
+    """Do that; the field's row is locked."""
     codes = list(field.study.cell_types.values_list("code", flat=True))
     placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
     numbers = check_counts(counts, codes=codes)

@@ -45,6 +45,21 @@ def is_ruling(*, field: Field, reader: User) -> bool:
     return not agree(first.counts, second.counts, field.study.agreement_tolerance)
 
 
+def replaced_by(field: Field) -> list[str]:
+    """Return whose count another reader's first reading would take the place of, by name."""
+    if field.study.readers_per_field > 1:
+        return []  # a further reading changes nothing unless it rules, which is done on purpose
+    current = (
+        ReferenceCount.objects.filter(field=field, superseded_at__isnull=True)
+        .select_related("reading__reader", "second_reading__reader")
+        .first()
+    )
+    if current is None:
+        return []
+    behind = [row for row in (current.reading, current.second_reading) if row is not None]
+    return [row.reader.get_username() for row in behind]
+
+
 @transaction.atomic
 def update(*, field: Field, actor: User) -> ReferenceCount | None:
     """Work out the field's reference count anew and return the current one, if there is one.

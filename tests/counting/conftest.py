@@ -114,8 +114,8 @@ def upload(data: bytes, name: str = "field.png") -> SimpleUploadedFile:
 
 
 def count(field: Field, reader: User, **counts: int) -> None:
-    """Submit a reading as `reader`."""
-    readings.save_reading(field=field, reader=reader, counts=counts, method="typing")
+    """Submit a reading as `reader`, in the place of whatever another reader counted."""
+    readings.save_reading(field=field, reader=reader, counts=counts, method="typing", replace=True)
 
 
 def add_fields(slide: Slide, actor: User, seeds: range) -> list[Field]:

@@ -5,8 +5,9 @@
  * @typedef {import("./kept.js").Reading} Reading
  * @typedef {"saved" | "saving" | "waiting" | "refused" | "conflict"} SaveState
  * @typedef {{version: number, state: string, counts: Record<string, number>, marks: number}} Version
- * @typedef {{fieldId: number, why: string, gone: Record<string, number> | null}} Refused `gone`:
- *   what was counted in a field that the reader cannot open any more
+ * @typedef {{fieldId: number, why: string, gone: Record<string, number> | null,
+ *   counted?: boolean}} Refused `gone`: what was counted in a field that the reader cannot open any
+ *   more; `counted`: another reader counted it meanwhile
  * @typedef {{detail: string, mine: Version, other: Version & {saved_at: string}}} Conflict
  */
 import { ApiError, api } from "../lib/api.js";
@@ -35,6 +36,8 @@ export class Saver {
     this.loose = new Set();
     /** What each field's next save is based on. @type {Map<number, {version?: number, tab?: string}>} */
     this.bases = new Map();
+    /** Fields that others counted meanwhile, whose count the reader chose to replace. */
+    this.replacing = new Set();
     /** @type {Map<number, Conflict>} fields that were saved elsewhere meanwhile */
     this.conflicts = new Map();
     this.timer = 0;
@@ -155,7 +158,10 @@ export class Saver {
       if (!reading.submit && change !== this.changes.get(fieldId)) return null;
       this.onState(fieldId, "saving", null);
       try {
-        const answer = await this.#post(fieldId, { ...reading, ...this.bases.get(fieldId) });
+        const replace = reading.submit && this.replacing.has(fieldId);
+        const entry = { ...reading, ...this.bases.get(fieldId) };
+        const answer = await this.#post(fieldId, replace ? { ...entry, replace } : entry);
+        if (replace) this.replacing.delete(fieldId);
         this.bases.set(fieldId, { version: answer.version, tab: this.tab });
         if (change === this.changes.get(fieldId)) {
           this.#forget(fieldId);
@@ -169,6 +175,9 @@ export class Saver {
           this.onState(fieldId, "conflict", null);
           if (reading.submit) throw error;
           return null;
+        }
+        if (error.code === "counted") {
+          this.bases.set(fieldId, { version: Number(error.body.version), tab: this.tab });
         }
         if (!isAway(error)) {
           this.onState(fieldId, "refused", error);
@@ -226,7 +235,8 @@ export class Saver {
         if (!(error instanceof ApiError) || isAway(error)) continue;
         // The reader may be let into the study again: what is kept goes only when they say so.
         const gone = error.status === 404 ? entry.counts : null;
-        refused.push({ fieldId, why: error.message, gone });
+        const counted = error.code === "counted";
+        refused.push({ fieldId, why: error.message, gone, counted });
       }
     }
     return refused;

@@ -22,6 +22,9 @@ export class Way {
     this.names = new Map();
     /** Fields whose counts the server did not take. @type {Map<number, Refused>} */
     this.refused = new Map();
+    /** Why, of fields that another reader counted meanwhile. @type {Map<number, string>} */
+    this.taken = new Map();
+    one("[data-submit-instead]").addEventListener("click", () => this.submitInstead());
     one("[data-elsewhere]").addEventListener("click", (event) => {
       const [fieldId] = [...this.refused.keys()].slice(-1);
       if (fieldId === undefined || screen.busy) return;
@@ -32,6 +35,7 @@ export class Way {
       const [fieldId] = [...this.refused.keys()].slice(-1);
       if (fieldId === undefined) return;
       screen.saver.discard(fieldId);
+      this.taken.delete(fieldId);
       this.refused.delete(fieldId);
       this.#showRefused();
     });
@@ -54,6 +58,10 @@ export class Way {
       screen.onConflict();
       return;
     }
+    if (this.taken.has(field.id)) {
+      this.#showTaken();
+      return;
+    }
     if (!screen.dirty && field.my_reading?.state === "submitted") {
       await this.goOn(null);
       return;
@@ -74,6 +82,23 @@ export class Way {
     }
   }
 
+  /** Put these counts in the place of those that another reader submitted meanwhile. */
+  async submitInstead() {
+    const { screen } = this;
+    if (screen.busy || !screen.field) return;
+    this.taken.delete(screen.field.id);
+    screen.saver.replacing.add(screen.field.id);
+    this.#showTaken();
+    await this.submit();
+  }
+
+  #showTaken() {
+    const { field, panel } = this.screen;
+    const why = field && this.taken.get(field.id);
+    panel.notice("counted", Boolean(why), why ?? "");
+    if (why) one('[data-notice="counted"]').scrollIntoView({ block: "nearest" });
+  }
+
   /**
    * Stay until the server has the counts: nobody knows yet what comes next.
    * @param {Promise<{next: {field: number} | null}>} sent
@@ -87,7 +112,8 @@ export class Way {
       screen.dirty = false;
       await this.goOn(answer.next);
     } catch (error) {
-      if (error.code !== "newer") screen.panel.notice("trouble", true, error.message);
+      const toldElsewhere = error.code === "newer" || error.code === "counted";
+      if (!toldElsewhere) screen.panel.notice("trouble", true, error.message);
     } finally {
       screen.busy = false;
       screen.root.classList.remove("is-busy");
@@ -160,6 +186,7 @@ export class Way {
     this.names.set(field.id, field.name);
     this.refused.delete(field.id);
     this.#showRefused();
+    this.#showTaken();
   }
 
   /**
@@ -174,21 +201,27 @@ export class Way {
       ? gettext("This browser has no room to keep your counts: leave this page open.")
       : "";
     const words = [error?.message, loose].filter(Boolean).join(" ");
-    panel.notice("trouble", Boolean(error) && (here || !refused), words);
+    const counted = error?.code === "counted";
+    if (error && counted) this.taken.set(fieldId, error.message);
+    panel.notice("trouble", Boolean(error) && (here ? !counted : !refused), words);
     one("[data-sign-in]").hidden = error?.status !== 401;
-    if (here || state === "waiting") panel.saved(state);
+    if (here && counted) {
+      panel.saved("saved"); // as a draft
+      this.#showTaken();
+    } else if (here || state === "waiting") panel.saved(state);
     // The field on the screen tells its own state again.
     else if (!dirty) panel.saved(standing);
     if (here && state === "conflict") this.screen.onConflict();
     if (!here && refused) {
       const why = error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "";
-      this.tellRefused({ fieldId, why, gone: null });
+      this.tellRefused({ fieldId, why, gone: null, counted });
     }
   }
 
   /** @param {Refused} refused of a field that is not on the screen */
   tellRefused(refused) {
     this.refused.set(refused.fieldId, refused);
+    if (refused.counted) this.taken.set(refused.fieldId, refused.why);
     this.#showRefused();
   }
 
@@ -200,11 +233,11 @@ export class Way {
       panel.notice("elsewhere", false);
       return;
     }
-    const [fieldId, { why, gone }] = last;
+    const [fieldId, { why, gone, counted }] = last;
     const link = one("[data-elsewhere]");
     link.setAttribute("href", `/fields/${fieldId}/`);
     link.hidden = Boolean(gone);
-    one("[data-discard]").hidden = !gone;
+    one("[data-discard]").hidden = !gone && !counted;
     if (gone) {
       const words = gettext(
         "A field that you counted is closed to you now. Ask who runs its study to let you in again; your counts are kept in this browser: %(counts)s.",
@@ -213,7 +246,9 @@ export class Way {
       return;
     }
     const name = this.names.get(fieldId) ?? gettext("Another field");
-    const words = gettext("%(name)s is not saved, but kept in this browser. %(why)s");
+    const words = counted
+      ? "%(name)s: %(why)s"
+      : gettext("%(name)s is not saved, but kept in this browser. %(why)s");
     panel.notice("elsewhere", true, fill(words, { name, why }));
   }
 
