@@ -12,11 +12,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from counting.selectors import access, report_text
-from counting.selectors.report import PerMicroliter, Report, TypeTotal, slide_report
+from counting.selectors.report import PerMicroliter, Report, slide_report
 
 from .base import signed_in
-from .calibrations import EstimateSerializer
+from .calibrations import EstimateSerializer, IntervalSerializer
 from .serializers import ErrorSerializer
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    """Percent of the cells; no interval where a model counted some of them."""
+
+    value = serializers.FloatField()
+    interval = IntervalSerializer(allow_null=True)
 
 
 class TypeTotalSerializer(serializers.Serializer[Any]):
@@ -30,11 +37,7 @@ class TypeTotalSerializer(serializers.Serializer[Any]):
     total = EstimateSerializer()
     per_field = EstimateSerializer()
     fields_needed = serializers.IntegerField(allow_null=True)
-    share_percent = serializers.SerializerMethodField()
-
-    @extend_schema_field(EstimateSerializer(allow_null=True))
-    def get_share_percent(self, row: TypeTotal) -> Any:
-        return EstimateSerializer(row.share).data if row.share else None
+    share_percent = ShareSerializer(source="share", allow_null=True)
 
 
 class PerMicroliterSerializer(serializers.Serializer[Any]):

@@ -40,6 +40,14 @@ TO_95 = normal_quantile(0.975) / normal_quantile(0.95)
 
 
 @dataclass(frozen=True)
+class Share:
+    """Percent of the cells; without limits where a model counted some of them."""
+
+    value: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
 class TypeTotal:
     """One cell type over the fields of a slide.
 
@@ -55,7 +63,7 @@ class TypeTotal:
     total: Estimate
     per_field: Estimate
     fields_needed: int | None
-    share: Estimate | None
+    share: Share | None
 
     @property
     def fields(self) -> int:
@@ -96,6 +104,11 @@ class Report:
     def shares_of(self) -> str:
         """The names of the types that shares are of; empty where there are no shares."""
         return " + ".join(row.label for row in self.share_types)
+
+    @property
+    def shares_unlimited(self) -> bool:
+        """Tell whether a model counted some of the cells that shares are of."""
+        return any(row.share is not None and row.share.interval is None for row in self.totals)
 
 
 @dataclass(frozen=True)
@@ -219,15 +232,17 @@ def _with_shares(
     """Add the shares, with the types they are of.
 
     Types that were counted in different fields are not parts of one whole: shares are of the cells
-    in the fields where each of the types is known.
+    in the fields where each of the types is known. The binomial limits are of cells that somebody
+    looked at one by one: where a model counted some, its own error is on top and there are none.
     """
     codes = shares_among([total.cell_type.code for total in totals if total.fields])
     rows = [
-        {code: part.value for code, part in zip(codes, row, strict=True) if part is not None}
+        {code: part for code, part in zip(codes, row, strict=True) if part is not None}
         for row in zip(*(parts[code] for code in codes), strict=True)
     ]
     whole_rows = [row for row in rows if len(row) == len(codes)]
-    cells = {code: sum(row[code] for row in whole_rows) for code in codes}
+    cells = {code: sum(row[code].value for row in whole_rows) for code in codes}
+    counted = all(part.counted for row in whole_rows for part in row.values())
     whole = sum(cells.values())
     if len(codes) < 2 or not whole:
         return totals, []
@@ -235,8 +250,8 @@ def _with_shares(
     for total in totals:
         part = cells.get(total.cell_type.code)
         if part is not None:
-            share = Estimate(100 * part / whole, binomial(part, whole).times(100))
-            total = replace(total, share=share)
+            limits = binomial(part, whole).times(100) if counted else None
+            total = replace(total, share=Share(100 * part / whole, limits))
         shared.append(total)
     return shared, [total.cell_type for total in totals if total.cell_type.code in cells]
 

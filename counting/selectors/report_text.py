@@ -15,7 +15,7 @@ from counting.models import CellType
 from counting.numbers import fixed, short, significant, span
 
 from .export import NOTICE, plain
-from .report import PerMicroliter, Report, TypeTotal
+from .report import PerMicroliter, Report, Share, TypeTotal
 
 # Letters that a laboratory system may not take, and what stands for them.
 PLAIN_LETTERS = str.maketrans(
@@ -82,7 +82,7 @@ def total_rows(report: Report) -> list[TotalRow]:
             per_field=significant(row.per_field.value),
             per_field_interval=span(row.per_field.interval),
             share=f"{fixed(row.share.value, 1)} %" if row.share else "",
-            share_interval=span(row.share.interval, 1) if row.share else "",
+            share_interval=_limits(row.share),
             needed=_needed(row),
         )
         for row in report.totals
@@ -114,6 +114,12 @@ def _source(row: TypeTotal) -> str:
             % {"cells": fixed(row.predicted, 0), "n": row.predicted_fields}
         )
     return " + ".join(parts)
+
+
+def _limits(share: Share | None) -> str:
+    if share is None:
+        return ""
+    return span(share.interval, 1) if share.interval else "–"
 
 
 def _needed(row: TypeTotal) -> str:
@@ -200,7 +206,10 @@ def methods(report: Report) -> list[str]:
         )
         % {"percent": short(report.options.precision)},
     ]
-    if report.shares_of:
+    if report.shares_unlimited:
+        known = _("Shares are of %(types)s, in the fields where each of them is known.")
+        words += [known % {"types": report.shares_of}, no_limits()]
+    elif report.shares_of:
         words.append(
             _(
                 "Shares are of %(types)s, in the fields where each of them is known; exact "
@@ -216,6 +225,14 @@ def methods(report: Report) -> list[str]:
             )
         )
     return words
+
+
+def no_limits() -> str:
+    """Say why a share has a dash where its limits would be."""
+    return _(
+        "Shares have no limits here: a model counted some of these cells, and binomial limits know "
+        "nothing of its error. Count these fields yourself to have them."
+    )
 
 
 def as_text(report: Report) -> str:
@@ -239,6 +256,8 @@ def as_text(report: Report) -> str:
         lines.append(f"{estimate.cell_type.label}: {value} = {estimate.how}")
     if report.refusal:
         lines.append(report.refusal)
+    if report.shares_unlimited:
+        lines.append(no_limits())
     lines += report.warnings
     lines += [_("Intervals: 95 percent"), made_on(), notice()]
     return "\n".join(lines).replace(" · ", ", ").translate(PLAIN_LETTERS) + "\n"
@@ -273,16 +292,16 @@ def as_csv(report: Report) -> str:
 
     for row in report.totals:
         fields = {"fields_counted": row.counted_fields, "fields_predicted": row.predicted_fields}
-        for quantity, estimate in (
-            ("total", row.total),
-            ("per_field", row.per_field),
-            ("share_percent", row.share),
-        ):
-            if estimate is not None:
-                ends = estimate.interval
-                found = tuple(round(x, 4) for x in (estimate.value, ends.low, ends.high))
-                based = report.shares_of if quantity == "share_percent" else ""
-                add(row.cell_type, quantity, found, based_on=based, **fields)
+        for quantity, estimate in (("total", row.total), ("per_field", row.per_field)):
+            ends = estimate.interval
+            found = tuple(round(x, 4) for x in (estimate.value, ends.low, ends.high))
+            add(row.cell_type, quantity, found, **fields)
+        if row.share is not None:
+            limits = row.share.interval
+            ends_of = (round(limits.low, 4), round(limits.high, 4)) if limits else ("", "")
+            based = report.shares_of + ("" if limits else "; no limits: a model counted some")
+            shared = (round(row.share.value, 4), *ends_of)
+            add(row.cell_type, "share_percent", shared, based_on=based, **fields)
         if row.fields_needed is not None:
             add(
                 row.cell_type,

@@ -97,6 +97,43 @@ def test_shares_are_of_fields_where_each_type_is_known(
     assert totals["RBC"]["share_percent"]["value"] == pytest.approx(98.04, abs=0.01)
 
 
+def test_shares_have_limits_only_where_people_counted_all_of_the_cells(
+    bob: Client, slide: Slide, fields: list[Field], people: People
+) -> None:
+    count(fields[0], people.bob, RBC=90, WBC=10)
+    predict(fields[1], RBC=(95, 60, 130), WBC=(5, 1, 9))
+    address = f"/slides/{slide.pk}/report"
+    found = report_of(bob, slide)
+    shares = {row["cell_type"]: row["share_percent"] for row in found["totals"]}
+    assert shares == {
+        "RBC": {"value": 92.5, "interval": None},
+        "WBC": {"value": 7.5, "interval": None},
+    }
+    told = "Shares have no limits here"
+    assert "; 7.5 % (-)\n" in found["text"]
+    assert told in found["text"]
+    page = bob.get(f"{address}/").content.decode()
+    assert '7.5 %<span class="interval">–</span>' in page
+    assert told in page.partition("methods-title")[2].partition("text-title")[0]
+    assert told.encode() in printed(bob.get(f"{address}.pdf").content)
+    (row,) = shares_in(bob.get(f"{address}.csv").content, "WBC")
+    assert (row["value"], row["low_95"], row["high_95"]) == ("7.5", "", "")
+    assert row["based_on"] == "Red cells + White cells; no limits: a model counted some"
+
+    count(fields[1], people.bob, RBC=95, WBC=5)
+    found = report_of(bob, slide)
+    assert found["totals"][1]["share_percent"]["interval"]["low"] == pytest.approx(4.26, abs=0.01)
+    assert told not in found["text"]
+    assert told not in bob.get(f"{address}/").content.decode()
+    (row,) = shares_in(bob.get(f"{address}.csv").content, "WBC")
+    assert (row["low_95"][:4], row["based_on"]) == ("4.25", "Red cells + White cells")
+
+
+def shares_in(table: bytes, code: str) -> list[dict[str, str]]:
+    rows = csv.DictReader(io.StringIO(table.decode()))
+    return [row for row in rows if (row["quantity"], row["cell_type"]) == ("share_percent", code)]
+
+
 def test_fields_needed_shrink_with_the_precision_asked_for(
     bob: Client, slide: Slide, fields: list[Field], people: People
 ) -> None:
