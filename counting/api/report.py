@@ -36,7 +36,13 @@ class TypeTotalSerializer(serializers.Serializer[Any]):
     predicted_fields = serializers.IntegerField()
     total = EstimateSerializer()
     per_field = EstimateSerializer()
-    fields_needed = serializers.IntegerField(allow_null=True)
+    fields_needed = serializers.IntegerField(
+        allow_null=True,
+        help_text="null where no cell was seen, or where a reader is needed",
+    )
+    reader_needed = serializers.BooleanField(
+        help_text="a model's own error keeps the interval wider: more predicted fields do not help"
+    )
     share_percent = ShareSerializer(source="share", allow_null=True)
 
 

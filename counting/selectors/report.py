@@ -53,6 +53,8 @@ class TypeTotal:
 
     `total` has the 95 % interval of what such fields hold: sampling and model error together.
     `share` is of the cells named by the report's `shares_of`; None outside of it.
+    `fields_needed` is None where no cell was seen, and where more fields like these do not help
+    since a model's own error keeps the interval too wide: `reader_needed`.
     """
 
     cell_type: CellType
@@ -63,6 +65,7 @@ class TypeTotal:
     total: Estimate
     per_field: Estimate
     fields_needed: int | None
+    reader_needed: bool
     share: Share | None
 
     @property
@@ -200,9 +203,11 @@ def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> Typ
     total = _sum(parts)
     fields = len(parts)
     needed = None
+    reader = False
     if total.value:
         wanted = cells_needed(precision / 100) * fields / total.value
         needed = max(0, math.ceil(wanted) - fields)
+        reader = _model_too_wide(parts, total, precision / 100, sampling_reached=needed == 0)
     return TypeTotal(
         cell_type=cell_type,
         counted=sum(own),
@@ -211,9 +216,28 @@ def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> Typ
         predicted_fields=fields - len(own),
         total=total,
         per_field=_per(total, fields),
-        fields_needed=needed,
+        fields_needed=None if reader else needed,
+        reader_needed=reader,
         share=None,
     )
+
+
+def _model_too_wide(
+    parts: Sequence[_Part], total: Estimate, precision: float, *, sampling_reached: bool
+) -> bool:
+    """Tell whether the model's error keeps the interval wider than the precision.
+
+    It grows with the fields as the total does. So more predicted fields never help where it alone
+    reaches too far; nor where the fields are enough for the sampling error, and both together are
+    still too wide.
+    """
+    if all(part.counted for part in parts):
+        return False
+    allowed = precision * total.value
+    if max(sum(part.below for part in parts), sum(part.above for part in parts)) > allowed:
+        return True
+    ends = total.interval
+    return sampling_reached and max(total.value - ends.low, ends.high - total.value) > allowed
 
 
 def _per(total: Estimate, fields: int) -> Estimate:

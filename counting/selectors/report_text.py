@@ -123,6 +123,8 @@ def _limits(share: Share | None) -> str:
 
 
 def _needed(row: TypeTotal) -> str:
+    if row.reader_needed:
+        return _("count fields yourself: the model's own error keeps the interval wider")
     if row.fields_needed is None:
         return _("none seen yet")
     return fixed(row.fields_needed, 0) if row.fields_needed else _("reached")
@@ -206,6 +208,13 @@ def methods(report: Report) -> list[str]:
         )
         % {"percent": short(report.options.precision)},
     ]
+    if any(row.reader_needed for row in report.totals):
+        words.append(
+            _(
+                "More predicted fields do not narrow a model's own error: where it keeps the "
+                "interval wider than that, fields have to be counted by a reader."
+            )
+        )
     if report.shares_unlimited:
         known = _("Shares are of %(types)s, in the fields where each of them is known.")
         words += [known % {"types": report.shares_of}, no_limits()]
@@ -302,14 +311,12 @@ def as_csv(report: Report) -> str:
             based = report.shares_of + ("" if limits else "; no limits: a model counted some")
             shared = (round(row.share.value, 4), *ends_of)
             add(row.cell_type, "share_percent", shared, based_on=based, **fields)
-        if row.fields_needed is not None:
-            add(
-                row.cell_type,
-                "fields_needed",
-                row.fields_needed,
-                based_on=f"±{report.options.precision:g} %",
-                **fields,
-            )
+        if row.fields_needed is not None or row.reader_needed:
+            based = f"±{report.options.precision:g} %"
+            if row.reader_needed:
+                based += f"; {_needed(row)}"
+            needed = "" if row.fields_needed is None else row.fields_needed
+            add(row.cell_type, "fields_needed", needed, based_on=based, **fields)
     for line, words in zip(report.estimates, estimate_rows(report), strict=True):
         ends = line.estimate.interval
         found = tuple(round(x, 1) for x in (line.estimate.value, ends.low, ends.high))

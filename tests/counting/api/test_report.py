@@ -116,7 +116,7 @@ def test_shares_have_limits_only_where_people_counted_all_of_the_cells(
     assert '7.5 %<span class="interval">–</span>' in page
     assert told in page.partition("methods-title")[2].partition("text-title")[0]
     assert told.encode() in printed(bob.get(f"{address}.pdf").content)
-    (row,) = shares_in(bob.get(f"{address}.csv").content, "WBC")
+    row = csv_row(bob.get(f"{address}.csv").content, "share_percent", "WBC")
     assert (row["value"], row["low_95"], row["high_95"]) == ("7.5", "", "")
     assert row["based_on"] == "Red cells + White cells; no limits: a model counted some"
 
@@ -125,13 +125,17 @@ def test_shares_have_limits_only_where_people_counted_all_of_the_cells(
     assert found["totals"][1]["share_percent"]["interval"]["low"] == pytest.approx(4.26, abs=0.01)
     assert told not in found["text"]
     assert told not in bob.get(f"{address}/").content.decode()
-    (row,) = shares_in(bob.get(f"{address}.csv").content, "WBC")
+    row = csv_row(bob.get(f"{address}.csv").content, "share_percent", "WBC")
     assert (row["low_95"][:4], row["based_on"]) == ("4.25", "Red cells + White cells")
 
 
-def shares_in(table: bytes, code: str) -> list[dict[str, str]]:
-    rows = csv.DictReader(io.StringIO(table.decode()))
-    return [row for row in rows if (row["quantity"], row["cell_type"]) == ("share_percent", code)]
+def csv_row(table: bytes, quantity: str, code: str) -> dict[str, str]:
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO(table.decode()))
+        if (row["quantity"], row["cell_type"]) == (quantity, code)
+    ]
+    return row
 
 
 def test_fields_needed_shrink_with_the_precision_asked_for(
@@ -144,6 +148,47 @@ def test_fields_needed_shrink_with_the_precision_asked_for(
     many = totals_of(bob, slide, "?precision=5")["RBC"]["fields_needed"]
     assert 11 <= many <= 13
     assert totals_of(bob, slide)["PLT"]["fields_needed"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "precision", "needed"),
+    [
+        (99, 101, 25, 0),  # nearly all of it is sampling error, which 100 cells a field hold down
+        (60, 140, 25, None),  # the model alone reaches 48 percent
+        (60, 140, 5, None),  # the same, and no number of predicted fields would help
+        (83, 117, 22, None),  # each alone is narrow enough, and both together are not
+    ],
+)
+def test_a_model_s_wide_error_asks_for_a_reader_and_not_for_fields(
+    bob: Client,
+    slide: Slide,
+    fields: list[Field],
+    low: int,
+    high: int,
+    precision: int,
+    needed: int | None,
+) -> None:
+    for field in fields:
+        predict(field, RBC=(100, low, high))
+    ask, address = f"?precision={precision}", f"/slides/{slide.pk}/report"
+    row = totals_of(bob, slide, ask)["RBC"]
+    assert (row["fields_needed"], row["reader_needed"]) == (needed, needed is None)
+    page = bob.get(f"{address}/{ask}").content.decode()
+    pdf = printed(bob.get(f"{address}.pdf{ask}").content)
+    line = csv_row(bob.get(f"{address}.csv{ask}").content, "fields_needed", "RBC")
+    words = "count fields yourself: the model's own error keeps the interval wider"
+    if needed is None:
+        assert words in page.replace("&#x27;", "'")
+        assert "have to be counted by a reader" in page
+        assert ">reached<" not in page
+        assert b"yourself:" in pdf
+        assert b"(reached)" not in pdf
+        assert (line["value"], line["based_on"]) == ("", f"±{precision} %; {words}")
+    else:
+        assert ">reached<" in page
+        assert b"reached" in pdf
+        assert b"yourself:" not in pdf
+        assert (line["value"], line["based_on"]) == ("0", f"±{precision} %")
 
 
 def test_predicted_fields_with_a_poor_picture_are_told_until_they_are_counted(
@@ -186,13 +231,8 @@ def test_a_blind_prediction_stays_out_until_this_reader_has_counted(
     found = report_of(bob, slide)
     assert (found["predicted"], found["totals"][0]["total"]["value"]) == (1, 20)
     page = bob.get(f"/slides/{slide.pk}/report/").content.decode()
-    table = bob.get(f"/slides/{slide.pk}/report.csv").content.decode()
-    (total,) = [
-        row["value"]
-        for row in csv.DictReader(io.StringIO(table))
-        if (row["quantity"], row["cell_type"]) == ("total", "RBC")
-    ]
-    assert total == "20"
+    total = csv_row(bob.get(f"/slides/{slide.pk}/report.csv").content, "total", "RBC")
+    assert total["value"] == "20"
     assert ">97<" not in page
     count(fields[0], people.bob, RBC=75)
     assert report_of(bob, slide)["totals"][0]["total"]["value"] == 95
