@@ -20,9 +20,10 @@ from counting.statistics.intervals import (
     Interval,
     binomial,
     cells_needed,
+    dispersion,
     inverse,
-    poisson,
     product,
+    quasi_poisson,
     widened,
 )
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 NOT_WHITE = frozenset({"RBC", "PLT", "RET", "RETIC", "NRBC"})
 # A prediction's interval covers 90 % of fields (ml/calibrate.py); reports are at 95 %.
 TO_95 = normal_quantile(0.975) / normal_quantile(0.95)
+
+# With fewer fields their scatter is not known well enough to be told from chance.
+SCATTER_FIELDS = 5
 
 
 @dataclass(frozen=True)
@@ -189,13 +193,20 @@ def _uses(view: FieldView, codes: Sequence[str]) -> bool:
 def _sum(parts: Sequence[_Part]) -> Estimate:
     """Return the total with sampling and model error.
 
-    Sampling: the exact Poisson interval (Garwood 1936). Model: its errors on the fields of one
-    slide are taken to go all the same way, which is the widest that they can reach, since one
-    stain and one focus mislead it alike. Both together: Zou & Donner (2008).
+    Sampling: the exact Poisson interval (Garwood 1936), widened by the scatter between the fields
+    where it is more than Poisson's (quasi-Poisson; McCullagh & Nelder 1989). Model: its errors on
+    the fields of one slide are taken to go all the same way, which is the widest that they can
+    reach, since one stain and one focus mislead it alike. Both together: Zou & Donner (2008).
     """
     total = sum(part.value for part in parts)
     below, above = (sum(getattr(part, side) for part in parts) for side in ("below", "above"))
-    return widened(Estimate(total, poisson(total)), below, above)
+    return widened(Estimate(total, quasi_poisson(total, _dispersion(parts))), below, above)
+
+
+def _dispersion(parts: Sequence[_Part]) -> float:
+    if len(parts) < SCATTER_FIELDS:
+        return 1.0
+    return dispersion([part.value for part in parts])
 
 
 def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> TypeTotal:
@@ -205,7 +216,8 @@ def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> Typ
     needed = None
     reader = False
     if total.value:
-        wanted = cells_needed(precision / 100) * fields / total.value
+        cells = cells_needed(precision / 100) * _dispersion(parts)
+        wanted = cells * fields / total.value
         needed = max(0, math.ceil(wanted) - fields)
         reader = _model_too_wide(parts, total, precision / 100, sampling_reached=needed == 0)
     return TypeTotal(

@@ -203,8 +203,13 @@ def methods(report: Report) -> list[str]:
             "added over the fields, and joined with the Poisson interval (Zou & Donner 2008)."
         ),
         _(
-            "Fields needed: until the Poisson interval reaches no more than %(percent)s percent "
-            "beyond the total, at this mean per field."
+            "From five fields on, the Poisson interval is widened by the square root of the "
+            "dispersion, the variance of a type's counts per field over their mean, where that is "
+            "above 1 (quasi-Poisson; McCullagh & Nelder 1989)."
+        ),
+        _(
+            "Fields needed: until this sampling interval reaches no more than %(percent)s percent "
+            "beyond the total, at this mean and dispersion per field."
         )
         % {"percent": short(report.options.precision)},
     ]

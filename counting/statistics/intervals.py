@@ -44,6 +44,28 @@ def poisson(count: float, confidence: float = CONFIDENCE) -> Interval:
     return Interval(low, chi_square_quantile(1 - tail, 2 * count + 2) / 2)
 
 
+def dispersion(counts: Sequence[float]) -> float:
+    """Return how many times the scatter of counts is Poisson's: variance / mean, and 1 or more.
+
+    Less than 1 is taken for chance: cells do not keep a distance from each other.
+
+    Raises:
+        ValueError: fewer than two counts.
+    """
+    average, spread = mean_and_sd(counts)
+    return max(1.0, spread**2 / average) if average > 0 else 1.0
+
+
+def quasi_poisson(count: float, times: float) -> Interval:
+    """Return the interval of a count whose variance is `times` a Poisson count's.
+
+    Quasi-Poisson (McCullagh & Nelder 1989, section 6.2): the error grows with the square root of
+    the dispersion. It is put in as that many fewer cells, each worth more, so that the exact
+    interval still serves and never reaches below 0.
+    """
+    return poisson(count / times).times(times)
+
+
 def binomial(part: int, whole: int, confidence: float = CONFIDENCE) -> Interval:
     """Return the exact limits of a share (Clopper & Pearson 1934).
 

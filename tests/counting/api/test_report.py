@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import math
 import re
 import zlib
 from collections.abc import Callable
@@ -189,6 +190,27 @@ def test_a_model_s_wide_error_asks_for_a_reader_and_not_for_fields(
         assert b"reached" in pdf
         assert b"yourself:" not in pdf
         assert (line["value"], line["based_on"]) == ("0", f"±{precision} %")
+
+
+def test_fields_that_scatter_widen_the_interval_and_ask_for_more_fields(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    five = add_fields(slide, people.bob, range(5))
+    for field, clumps in zip(five, (100, 20, 60, 140, 80), strict=True):
+        count(field, people.bob, RBC=80, PLT=clumps)
+    totals = totals_of(bob, slide)
+    even, clumped = (totals[code]["total"]["interval"] for code in ("RBC", "PLT"))
+    assert totals["RBC"]["total"]["value"] == totals["PLT"]["total"]["value"] == 400
+    # Poisson, 361.8 to 441.2; the variance between these fields is 25 times their mean.
+    assert (even["low"], even["high"]) == (pytest.approx(361.8, 0.001), pytest.approx(441.2, 0.001))
+    # 25 times the interval of 16 cells: 9.15 to 25.98 (Garwood's table).
+    assert clumped["low"] == pytest.approx(25 * 9.15, rel=0.001)
+    assert clumped["high"] == pytest.approx(25 * 25.98, rel=0.001)
+    # 423 cells hold 10 percent; 80 are in a field.
+    assert totals["RBC"]["fields_needed"] == 1
+    assert totals["PLT"]["fields_needed"] == math.ceil(25 * 423 / 80) - 5
+    page = bob.get(f"/slides/{slide.pk}/report/").content.decode()
+    assert "quasi-Poisson; McCullagh &amp; Nelder 1989" in page
 
 
 def test_predicted_fields_with_a_poor_picture_are_told_until_they_are_counted(

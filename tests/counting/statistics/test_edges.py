@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 import time
 
 import pytest
@@ -16,9 +18,11 @@ from counting.statistics.intervals import (
     binomial,
     cells_needed,
     difference_of_means,
+    dispersion,
     inverse,
     poisson,
     product,
+    quasi_poisson,
     widened,
 )
 from counting.statistics.passing_bablok import passing_bablok
@@ -62,6 +66,41 @@ def test_products_and_quotients_of_counts() -> None:
     assert inverse(mean) == Estimate(0.5, Interval(0.25, 1.0))
     with pytest.raises(ValueError, match="may be 0"):
         inverse(nothing)
+
+
+def clumped(draw: random.Random, mean: float, times: float) -> int:
+    """Draw a field's count with a variance of `times` the mean: Poisson, its mean a gamma draw."""
+    left = math.exp(-draw.gammavariate(mean / (times - 1), times - 1))
+    cells, chance = 0, draw.random()
+    while chance > left:
+        cells, chance = cells + 1, chance * draw.random()
+    return cells
+
+
+def test_the_scatter_between_fields_is_within_the_interval() -> None:
+    draw = random.Random(1989)
+    slides = [[clumped(draw, 5, 3) for _ in range(20)] for _ in range(600)]
+    totals = [(sum(slide), dispersion(slide)) for slide in slides]
+    held = {
+        "poisson": [poisson(total) for total, _ in totals],
+        "quasi": [quasi_poisson(total, times) for total, times in totals],
+    }
+    share = {
+        name: sum(ends.low <= 100 <= ends.high for ends in found) / 600
+        for name, found in held.items()
+    }
+    assert share["poisson"] < 0.8
+    assert 0.9 <= share["quasi"] <= 0.98
+
+
+def test_scatter_never_narrows_an_interval() -> None:
+    assert dispersion([5, 5, 5, 5, 6]) == 1
+    assert dispersion([0, 0, 0]) == 1
+    assert quasi_poisson(10, 1) == poisson(10)
+    for count in (0, 1, 40):
+        wide, narrow = quasi_poisson(count, 30), poisson(count)
+        assert 0 <= wide.low <= narrow.low
+        assert wide.high > narrow.high
 
 
 def test_swapping_the_methods_turns_the_line_around() -> None:
