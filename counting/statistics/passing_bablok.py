@@ -33,7 +33,8 @@ def passing_bablok(first: Sequence[float], second: Sequence[float]) -> Line | No
     """Return the line through paired values, or None where the data do not fix one.
 
     The slope is the median of all pairwise slopes, shifted by the number of those below -1; its
-    interval is by rank (equations 2 to 7 of the paper). Pairs of equal points say nothing; one
+    interval is by rank (equations 2 to 7 of the paper), and few slopes have no such rank: then the
+    data bound it on neither side, and there is no line. Pairs of equal points say nothing; one
     above the other means an infinite slope.
     """
     pairs = _thinned(list(zip(first, second, strict=True)))
@@ -45,15 +46,16 @@ def passing_bablok(first: Sequence[float], second: Sequence[float]) -> Line | No
     shift = sum(weight for slope, weight in weights.items() if slope < -1)
 
     def ranked(rank: int) -> float:
-        return slopes[bisect_left(upto, min(max(rank, 1), total))]
+        return slopes[bisect_left(upto, rank)]
 
-    if not total:
-        return None
-    # The mean of the two middle ones where their number is even.
-    middle = [ranked((total + 1) // 2 + shift), ranked(total // 2 + 1 + shift)]
     spread = normal_quantile((1 + CONFIDENCE) / 2) * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     lowest = math.floor((total - spread) / 2 + 0.5)
-    low, high = ranked(lowest + shift), ranked(total - lowest + 1 + shift)
+    first_rank, last_rank = lowest + shift, total - lowest + 1 + shift
+    if not 1 <= first_rank <= last_rank <= total:
+        return None
+    low, high = ranked(first_rank), ranked(last_rank)
+    # The mean of the two middle ones where their number is even.
+    middle = [ranked((total + 1) // 2 + shift), ranked(total // 2 + 1 + shift)]
     slope = sum(middle) / 2
     if not all(map(math.isfinite, (slope, low, high))):
         return None

@@ -130,6 +130,24 @@ def test_a_line_that_the_counts_do_not_fix_is_said_to_be_missing(
     assert words not in bob.get(page).content.decode()
 
 
+def test_too_few_different_counts_give_no_line_in_any_copy(
+    bob: Client, address: str, study: Study, fields: list[Field], people: People
+) -> None:
+    for field, cells in zip(fields, [0] * 9 + [1, 1, 2], strict=True):
+        predict(field, cells)
+        count(field, people.bob, RBC=cells)
+    assert get(bob, address)["figures"]["passing_bablok"] is None
+    page = bob.get(f"/studies/{study.pk}/agreement/").content.decode()
+    plot = page.partition("Passing-Bablok plot")[2].partition("</svg>")[0]
+    assert page.count("these counts fix no line") == 2
+    assert plot
+    assert "plot-main" not in plot
+    table = bob.get(f"/studies/{study.pk}/agreement.csv").content.decode()
+    lines = {row["name"]: row for row in csv.DictReader(io.StringIO(table))}
+    for name in ("slope", "intercept"):
+        assert [lines[name][key] for key in ("value", "low_95", "high_95")] == ["", "", ""]
+
+
 def test_a_reader_is_not_compared_with_the_own_reference(
     bob: Client, address: str, counted: list[Field], people: People
 ) -> None:

@@ -144,6 +144,21 @@ def test_counts_that_are_all_the_same_fix_nothing() -> None:
     assert coefficient_of_variation([(0, 0)] * 3) is None
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # Ten pairs, three of them of the same point: the ranks asked for are -1 and 9 of 7.
+        ([0, 0, 0, 1, 2], [0, 0, 0, 1, 2]),
+        # Four points that differ: 0 and 7 of 6.
+        ([1, 2, 3, 4], [1, 2, 3, 5]),
+        # Slopes below -1 move both ranks up, beyond the last.
+        ([1, 2, 3, 4, 5, 6], [60, 50, 40, 30, 20, 10]),
+    ],
+)
+def test_too_few_different_values_bound_no_slope(first: list[float], second: list[float]) -> None:
+    assert passing_bablok(first, second) is None
+
+
 def test_too_little_is_refused() -> None:
     for refused in (
         lambda: bland_altman([1], [2]),
