@@ -86,7 +86,7 @@ class ReviewView(APIView):
         study = access.get_study_for(user, study_id, Role.REVIEWER)
         pages = Pages()
         page = pages.paginate_queryset(review.to_review(study, user), request) or []
-        found = [each for row in page if (each := review.difference(row)) is not None]
+        found = review.differences(study, page)
         return pages.get_paginated_response(DifferenceSerializer(found, many=True).data)
 
 

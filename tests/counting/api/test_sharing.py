@@ -6,17 +6,20 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from counting.models import AuditEntry, Field, Lease, ModelVersion, Ruling, Slide, Study
 from counting.services import registry, training
-from tests.counting.conftest import People, add_fields, count
+from tests.counting.conftest import People, add_fields, bare_fields, count
 from tests.counting.doors import texts
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +163,32 @@ def test_a_reviewer_who_did_not_read_it_rules(
     # A reader's later correction does not change what the reviewer said.
     count(fields[0], people.bob, RBC=99)
     assert alice.get(f"/api/v1/fields/{fields[0].pk}/").json()["reference"] == {"RBC": 30, "PLT": 1}
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_the_number_of_queries_does_not_grow_with_the_differences(
+    alice: Client,
+    people: People,
+    study: Study,
+    slide: Slide,
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]],
+) -> None:
+    address = f"/api/v1/studies/{study.pk}/review/"
+
+    def differ(number: int) -> None:
+        for field in bare_fields(slide, number):
+            count(field, people.bob, RBC=20)
+            count(field, people.rita, RBC=30)
+            count(field, people.bob, RBC=21)
+
+    differ(1)
+    with CaptureQueriesContext(connection) as few:
+        alice.get(address)
+    differ(5)
+    with django_assert_max_num_queries(len(few)):
+        rows = alice.get(address).json()["results"]
+    pairs = [(row["first"]["counts"]["RBC"], row["second"]["counts"]["RBC"]) for row in rows]
+    assert pairs == [(21, 30)] * 6
 
 
 @pytest.mark.usefixtures("two_readers")
