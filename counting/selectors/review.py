@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,19 +90,21 @@ def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
     return differing(study).exclude(Exists(own))
 
 
-def unmatched(marks: list[dict[str, Any]], others: list[dict[str, Any]], reach: float) -> set[int]:
-    """Return the numbers of `marks` with no mark of their type in `others` within `reach` pixels.
+def unmatched(reading: Reading, other: Reading, reach: float) -> set[int]:
+    """Return the numbers of the reading's marks that the other reading has none for of their type
+    within `reach` pixels.
 
-    Each of the others is spent on one mark, the nearest first come. Without any others there is
-    nothing to compare, and the answer is empty.
+    Each of the other's marks is spent on one, the nearest first come. Types that either counted by
+    number have no places to compare, and are left out.
     """
-    if not others:
-        return set()
+    numbers = _by_number(reading) | _by_number(other)
     near: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
-    for other in others:
-        near[other["cell_type"], int(other["x"] // reach), int(other["y"] // reach)].append(other)
+    for place in other.marks:
+        near[place["cell_type"], int(place["x"] // reach), int(place["y"] // reach)].append(place)
     alone = set()
-    for number, mark in enumerate(marks):
+    for number, mark in enumerate(reading.marks):
+        if mark["cell_type"] in numbers:
+            continue
         column, row = int(mark["x"] // reach), int(mark["y"] // reach)
         cells = [
             near[mark["cell_type"], column + across, row + down]
@@ -111,9 +113,9 @@ def unmatched(marks: list[dict[str, Any]], others: list[dict[str, Any]], reach: 
         ]
         found = min(
             (
-                (_distance(mark, other), place, cell)
+                (_distance(mark, there), index, cell)
                 for cell in cells
-                for place, other in enumerate(cell)
+                for index, there in enumerate(cell)
             ),
             key=lambda candidate: candidate[:2],
             default=None,
@@ -123,6 +125,12 @@ def unmatched(marks: list[dict[str, Any]], others: list[dict[str, Any]], reach: 
         else:
             del found[2][found[1]]
     return alone
+
+
+def _by_number(reading: Reading) -> set[str]:
+    """Return the types whose count is no sum of marks."""
+    marked = Counter(mark["cell_type"] for mark in reading.marks)
+    return {code for code, count in reading.counts.items() if marked[code] != count}
 
 
 def _distance(mark: dict[str, Any], other: dict[str, Any]) -> float:

@@ -97,11 +97,10 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
 
 def _sides(found: differences.Difference) -> list[Side]:
     types = {row.cell_type.code for row in found.types}
-    pair = (found.first.marks, found.second.marks)
     reach = found.field.width / NEAR
     alone = {
-        1: differences.unmatched(pair[0], pair[1], reach),
-        2: differences.unmatched(pair[1], pair[0], reach),
+        1: differences.unmatched(found.first, found.second, reach),
+        2: differences.unmatched(found.second, found.first, reach),
     }
     return [
         Side(

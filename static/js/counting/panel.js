@@ -63,6 +63,7 @@ export class Panel {
       const touched = tally.touched(code);
       const text = touched ? String(tally.number(code)) : "";
       if (input.value !== text) input.value = text;
+      input.dataset.digits = String(text.length); // long numbers are written smaller
       row.classList.toggle("is-touched", touched);
       row.classList.toggle("is-active", code === active);
       one("[data-activate]", row).setAttribute("aria-pressed", String(code === active));

@@ -45,7 +45,9 @@ export class Way {
   get doubtful() {
     const { field, tally } = this.screen;
     const counts = field?.prediction?.counts ?? {};
-    return tally.untouched.filter((code) => tally.isEmpty || (counts[code]?.value ?? 0) > 0);
+    return tally.untouched.filter(
+      (code) => tally.isEmpty || tally.marked(code) > 0 || (counts[code]?.value ?? 0) > 0,
+    );
   }
 
   /** @param {{leaveOut?: string[], sure?: boolean}} [options] */

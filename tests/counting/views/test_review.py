@@ -61,6 +61,21 @@ def test_marks_that_the_other_reading_lacks_are_ringed(
     assert alone == [[("RBC", 50), ("RBC", 60), ("RBC", 70)], [("PLT", 70)]]
 
 
+def test_marks_are_not_ringed_where_the_other_reading_is_a_number(
+    alice: Client, differing: Field, people: People
+) -> None:
+    readings.save_reading(
+        field=differing,
+        reader=people.rita,
+        counts={"RBC": 20, "PLT": 1},
+        marks=[{"cell_type": "PLT", "x": 70, "y": 20}],
+        method="mixed",
+    )
+    page = alice.get(f"/studies/{differing.study_id}/review/").content.decode()
+    ringed = [[m["cell_type"] for m in marks if m["alone"]] for marks in marks_on(page)]
+    assert ringed == [[], ["PLT"]]
+
+
 def test_the_ruling_becomes_the_count_and_the_page_is_empty(
     alice: Client, differing: Field
 ) -> None:
