@@ -8,8 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from counting.services.studies import RESERVED_KEYS
+from ml.synthetic import render
 from tests.browser import number, place_of
+from tests.counting.pictures import encoded
 from tests.scripts import Script
+from tests.stack import Stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
@@ -184,3 +187,27 @@ def test_every_letter_with_a_meaning_is_kept_from_cell_types(browser_page: Page)
         }"""
     )
     assert set(found) == RESERVED_KEYS
+
+
+def test_marks_are_not_given_up_unasked_where_nothing_is_suggested(
+    browser_page: Page, script: Script, web: Stack
+) -> None:
+    study = script.post("/api/v1/studies/", {"name": "Blind", "blind_share": 1})["id"]
+    slide = script.post("/api/v1/slides/", {"study": study, "code": "S"})["id"]
+    picture = encoded(render(74, width=640, height=480).image)
+    field = script.upload(slide, picture, "blind.png")
+    wait_until(lambda: script.states(slide) == {"predicted": 1}, 120, "its prediction")
+    page = browser_page
+    page.goto(f"{web.url}/fields/{field}/")
+    page.locator("[data-type=RBC] [data-activate]").click()
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
+    for marked, x in enumerate((100, 300), start=1):
+        page.mouse.click(*place_of(page, x, 200, 640, 480))
+        expect(number(page, "RBC")).to_have_value(str(marked))
+    number(page, "RBC").fill("")
+    number(page, "WBC").fill("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Save as 0")).to_be_visible()
+    expect(page.locator("[data-saved]")).to_have_text("Draft saved")
+    draft = script.get(f"/api/v1/fields/{field}/")["my_reading"]
+    assert (draft["state"], len(draft["marks"])) == ("draft", 2)
