@@ -177,6 +177,8 @@ def click_cells(page: Page, truth: SyntheticField, code: str) -> None:
     """Click each cell of a type where it lies in the picture on the screen."""
     page.locator(f"[data-type={code}] [data-activate]").click()
     page.locator("#viewer canvas").first.wait_for()
+    # A click on a picture that is still coming marks nothing.
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
     there = (mark for mark in truth.marks if mark[0] == code)
     for count, (_, x, y) in enumerate(there, start=1):
         page.mouse.click(*place_of(page, x, y, *truth.image.size))

@@ -68,7 +68,7 @@ TABLE: tuple[Row, ...] = (
     # The field of this table is small, and its tiles are made: there is nothing to cancel.
     ("api-tiles", "post", None, 202, 202, 202, 404, 401),
     ("api-tiles-cancel", "post", None, 400, 400, 400, 404, 401),
-    ("api-readings", "post", {"counts": {"RBC": 1}}, 201, 201, 201, 404, 401),
+    ("api-readings", "post", {"counts": {"RBC": 1}, "replace": True}, 201, 201, 201, 404, 401),
     ("api-review", "get", None, 200, 200, 403, 404, 401),
     # Nothing differs here: a reviewer is told so, a reader may not rule at all.
     ("api-rulings", "post", {"reading": 1}, 400, 400, 403, 404, 401),
