@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,6 +25,41 @@ def create_token(*, user: User) -> str:
     row = ApiToken.objects.create(user=user, token_hash=hash_token(token))
     audit.record(actor=user, action="token.create", target=row, study_id=None)
     return token
+
+
+@transaction.atomic
+def revoke_tokens(*, user: User, actor: User | None) -> int:
+    """Delete all tokens of a user and return how many there were.
+
+    `actor` is None when an operator does it at the server, where nobody is signed in.
+    """
+    number, _ = ApiToken.objects.filter(user=user).delete()
+    if number:
+        audit.record(
+            actor=actor, action="token.revoke", target=user, study_id=None, old={"tokens": number}
+        )
+    return number
+
+
+@transaction.atomic
+def close_account(*, user: User) -> int:
+    """Let nobody in as this user any more; return how many tokens were deleted.
+
+    The account itself stays, with its name on what was counted. Its sessions need no deleting:
+    Django asks with each request whether the user is active.
+    """
+    if user.is_active:
+        user.is_active = False
+        user.save(update_fields=("is_active",))
+        audit.record(
+            actor=None,
+            action="account.close",
+            target=user,
+            study_id=None,
+            old={"active": True},
+            new={"active": False},
+        )
+    return revoke_tokens(user=user, actor=None)
 
 
 def find_user(token: str) -> User | None:
