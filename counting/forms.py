@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from counting import numbers
@@ -134,3 +137,21 @@ class JoinForm(forms.Form):
     password = forms.CharField(
         label=_("Password"), widget=forms.PasswordInput, strip=False, max_length=200
     )
+
+
+class PasswordForm(PasswordChangeForm):
+    """A new password, for whoever knows the one before."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """Ask as sign-in does, so that guesses here are counted with those there."""
+        given: str = self.cleaned_data["old_password"]
+        known = authenticate(self.request, username=self.user.get_username(), password=given)
+        if known != self.user:
+            raise ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            )
+        return given

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", studies.home, name="home"),
     path("accounts/login/", accounts.SignIn.as_view(), name="login"),
     path("accounts/logout/", accounts.SignOut.as_view(), name="logout"),
+    path("accounts/password/", accounts.ChangePassword.as_view(), name="password"),
     path("invitations/<str:token>/", accounts.invitation, name="invitation"),
     path("studies/new/", studies.new, name="study-new"),
     path("studies/<int:study_id>/", studies.overview, name="study"),

@@ -39,6 +39,7 @@ QUALITY = 80
 # Name of the picture, and what the page is for.
 TITLES = {
     "login": "Sign in",
+    "password": "Change of password",
     "home": "Studies",
     "study-new": "A new study",
     "study": "A study",
@@ -156,6 +157,7 @@ def addresses(way: Walk, study: int, slides: list[int]) -> dict[str, str]:
     at = f"/studies/{study}"
     return {
         "login": "/accounts/login/",
+        "password": "/accounts/password/",
         "home": "/",
         "study-new": "/studies/new/",
         "study": f"{at}/",

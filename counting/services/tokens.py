@@ -42,6 +42,15 @@ def revoke_tokens(*, user: User, actor: User | None) -> int:
 
 
 @transaction.atomic
+def password_changed(*, user: User) -> int:
+    """Note that a user chose a new password, and end what the old one opened: return how many
+    tokens were deleted. Other sessions end by themselves, since each carries a hash of it.
+    """
+    audit.record(actor=user, action="password.change", target=user, study_id=None)
+    return revoke_tokens(user=user, actor=user)
+
+
+@transaction.atomic
 def close_account(*, user: User) -> int:
     """Let nobody in as this user any more; return how many tokens were deleted.
 
