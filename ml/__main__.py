@@ -165,6 +165,7 @@ def _train(options: argparse.Namespace) -> int:
         config=BundleConfig(net=net, input=scale, placed=options.supervision == "marks"),
         limit=options.limit_fields,
         seeds=options.seeds,
+        folds=options.folds,
     )
     try:
         make(plan, lambda line: print(line, flush=True), reporter.check)

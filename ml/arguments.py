@@ -71,6 +71,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--epochs", type=_positive, default=60)
     train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
+    train.add_argument(
+        "--folds",
+        type=int,
+        choices=range(1, 6),
+        default=1,
+        help="fifths of the fields held out in turn, to tell how far to trust the counts",
+    )
     train.add_argument("--seed", type=_whole, default=0)
     train.add_argument(
         "--seeds", type=_positive, default=1, help="trainings; the first is the bundle"
@@ -162,7 +169,7 @@ def shown(options: argparse.Namespace, threads: int) -> str:
     words += ["--threads", str(threads)]
     plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
     told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
-    told += ["limit_fields", "seeds"]
+    told += ["limit_fields", "folds", "seeds"]
     for name in told:
         if getattr(options, name) != getattr(plain, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]

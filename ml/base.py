@@ -36,8 +36,9 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: `fold_epochs` for the net that calibrates, the rest for the shipped one, from
-    at most `limit` fields; `seeds` trainings in all tell what chance does, the first is shipped.
+    """What to make: `fold_epochs` for the nets that calibrate, each on the fields that one of the
+    first `folds` fifths leaves, the rest for the shipped one, from at most `limit` fields; `seeds`
+    trainings in all tell what chance does, the first is shipped.
     """
 
     data: Path
@@ -48,6 +49,7 @@ class Plan:
     config: BundleConfig = field(default_factory=BundleConfig)
     limit: int | None = None
     seeds: int = 1
+    folds: int = 1
 
     def folder(self, seed: int) -> Path:
         """Return where the training of a seed keeps its checkpoint."""
@@ -80,14 +82,18 @@ def make(
             f"Stage 1 saw red cells {begun['input']['cell_px']:g} pixels wide, here they are "
             f"{config.input.cell_px:g}: pretrain with the same --cell-px unless that is meant."
         )
-    held = [fold_of(field, FOLDS) == 0 for field in fields]
-    unseen = [field for field, out in zip(fields, held, strict=True) if out]
+    parts = [fold_of(field, FOLDS) for field in fields]
+    unseen = [field for field, part in zip(fields, parts, strict=True) if part < plan.folds]
     _refuse_thin(unseen, config)
-    report("Fit on four fifths, for residuals of the fifth")
-    rest = [item for item, out in zip(loaded, held, strict=True) if not out]
-    settings = replace(plan.settings, epochs=plan.fold_epochs)
-    net = train(rest, config, settings, plan.out / "fold", report, check=check)
-    residuals = _residuals(net, unseen, config)
+    residuals: dict[str, list[float]] = {code: [] for code in config.cell_types}
+    for number in range(plan.folds):
+        report(f"Fit on four fifths, for residuals of the fifth ({number + 1} of {plan.folds})")
+        rest = [item for item, part in zip(loaded, parts, strict=True) if part != number]
+        out = [field for field, part in zip(fields, parts, strict=True) if part == number]
+        settings = replace(plan.settings, epochs=plan.fold_epochs)
+        net = train(rest, config, settings, plan.out / f"fold{number}", report, check=check)
+        for code, values in _residuals(net, out, config).items():
+            residuals[code] += values
     write_json(plan.out / "residuals.json", residuals)
     spreads = {code: calibrate.quantiles(values) for code, values in residuals.items()}
     nets = []
@@ -124,8 +130,8 @@ def _refuse_thin(unseen: Sequence[Field], config: BundleConfig) -> None:
     for code in config.cell_types:
         if not any(code in field.counts for field in unseen):
             raise BadData(
-                f"One field of {FOLDS}, by its name, is held out to tell how far to trust the "
-                f"counts; none of these has a count of {code}. Add fields in which it is counted."
+                "Some fields, by their names, are held out to tell how far to trust the counts; "
+                f"none of these has a count of {code}. Add fields in which it is counted."
             )
 
 

@@ -42,7 +42,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     data = trained.parent / "data"
     arguments = ("train", "--data", data, "--out", tmp_path, *FEW)
     # The fit that calibrates is done: the one that is killed is the second.
-    shutil.copytree(trained / "fold", tmp_path / "fold")
+    shutil.copytree(trained / "fold0", tmp_path / "fold0")
     process = start(*arguments)
     first = tmp_path / "all-seed0" / "progress.json"
     wait_until(first.is_file, 60, "the first epoch's checkpoint")
@@ -139,6 +139,25 @@ def test_more_seeds_tell_what_chance_does(tmp_path: Path, cli: Cli) -> None:
         # The first is the bundle's own.
         assert (own["mae"], own["bias"]) == (seeds["mae"][0], seeds["bias"][0])
     assert "--seeds 2" in made.card
+
+
+def test_more_fifths_held_out_in_turn_leave_more_counts_to_calibrate_with(
+    tmp_path: Path, cli: Cli
+) -> None:
+    data = write_data(tmp_path / "data", range(16))
+    found = {}
+    for folds in (1, 5):
+        out = tmp_path / str(folds)
+        given = ("--data", data, "--out", out, "--folds", folds, "--epochs", 1)
+        status, told, refusal = cli("train", *given, "--cell-px", TINY_PX)
+        assert (status, told.count("Fit on four fifths")) == (0, folds), refusal
+        found[folds] = bundle.load(out / "bundle")
+    held = {folds: made.calibration.spreads["RBC"].n for folds, made in found.items()}
+    assert 0 < held[1] < held[5] == 16
+    assert "--folds 5" in found[5].card
+    # What is shipped is made by one training on all of them, whatever calibrates it.
+    one, five = (made.weights for made in found.values())
+    assert all(np.array_equal(five[name], value) for name, value in one.items())
 
 
 def test_groups_are_drawn_alike_and_fields_without_red_cells_seldom() -> None:
