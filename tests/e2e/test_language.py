@@ -52,6 +52,9 @@ def test_counting_in_bahasa_indonesia(
     expect(page.locator("[data-saved]")).to_have_text("Draf tersimpan")
     hold_no_english()
     page.keyboard.press("Enter")
+    expect(page.locator("[data-notice=ask]")).to_contain_text("Belum dihitung")
+    hold_no_english()
+    page.keyboard.press("Enter")
     expect(page.locator("[data-announce]")).to_contain_text("Terkirim.")
     hold_no_english()
 

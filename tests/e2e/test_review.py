@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import sign_in
 from tests.counting.pictures import smear_file
+from tests.e2e.nothing_lost.screen import submit
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -50,6 +51,6 @@ def test_one_key_rules_and_another_counts_again(
     expect(page).to_have_url(re.compile(f"/fields/{fields[2]}/"))
     expect(page.locator("[data-saved]")).to_have_text("Nothing to save yet")
     page.locator("[data-type=RBC] [data-number]").fill("14")
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).not_to_have_url(re.compile("/fields/"))
     assert reference(fields[2]) == {"RBC": 14, "WBC": 0, "PLT": 0}

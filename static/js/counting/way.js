@@ -41,12 +41,12 @@ export class Way {
     });
   }
 
-  /** Types that would be saved as 0 although the suggestion says otherwise. */
+  /** Types that would be saved as 0 although neither the reader nor the suggestion says so. */
   get doubtful() {
     const { field, tally } = this.screen;
     const counts = field?.prediction?.counts ?? {};
     return tally.untouched.filter(
-      (code) => tally.isEmpty || tally.marked(code) > 0 || (counts[code]?.value ?? 0) > 0,
+      (code) => tally.isEmpty || tally.marked(code) > 0 || counts[code]?.value !== 0,
     );
   }
 
@@ -68,11 +68,11 @@ export class Way {
       await this.goOn(null);
       return;
     }
+    if (screen.arriving && !screen.dirty && !sure) return; // the second half of a double press
     if (!sure && !this.asking && this.doubtful.length > 0) {
       this.ask(this.doubtful);
       return;
     }
-    if (screen.arriving && !screen.dirty && !sure) return; // the second half of a double press
     this.stopAsking();
     const sent = saver.submit(field.id, screen.toSend(true, tally.reading(leaveOut)));
     const next = screen.fields.ready(field.id);

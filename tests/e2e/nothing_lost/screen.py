@@ -22,6 +22,17 @@ def press(page: Page, key: str, times: int) -> None:
     expect(red(page)).to_have_value(str(before + times))
 
 
+def no_other_cells(page: Page) -> None:
+    """Say by key that there are neither white cells nor platelets."""
+    for key in ("Alt+w", "0", "Alt+p", "0"):
+        page.keyboard.press(key)
+
+
+def submit(page: Page) -> None:
+    no_other_cells(page)
+    page.keyboard.press("Enter")
+
+
 def red(page: Page) -> Locator:
     return page.locator("[data-type=RBC] [data-number]")
 

@@ -16,6 +16,7 @@ from tests.e2e.nothing_lost.screen import (
     open_field,
     press,
     red,
+    submit,
 )
 from tests.scripts import Script
 from tests.stack import Stack
@@ -65,7 +66,7 @@ def test_the_next_field_shows_while_the_counts_are_on_their_way(
     held: list[Route] = []
     page.route(f"**/api/v1/fields/{three[0]}/readings/", lambda route: held.append(route))
     press(page, "r", 3)
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
     press(page, "r", 2)
     # Both wait in this browser, in this order.
@@ -93,7 +94,7 @@ def test_counts_that_the_server_does_not_take_bring_the_reader_back(
         lambda route: route.fulfill(status=400, json={"detail": refusal, "code": "counts"}),
     )
     press(page, "r", 3)
-    page.keyboard.press("Enter")
+    submit(page)
     told = page.locator("[data-notice=elsewhere]")
     expect(told).to_contain_text(f"0.png is not saved, but kept in this browser. {refusal}")
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
@@ -118,7 +119,7 @@ def test_a_lost_connection_is_told_on_the_next_field_and_nothing_is_lost(
     is_saved(page)
     web.kill("web")
     press(page, "r", 1)
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
     expect(page.locator("[data-notice=trouble]")).to_contain_text("The server does not answer")
     expect(page.locator("[data-saved]")).to_have_text("Not saved on the server yet")

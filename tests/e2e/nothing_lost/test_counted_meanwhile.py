@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.nothing_lost.screen import draft_of, is_saved, open_field, press, red
+from tests.e2e.nothing_lost.screen import draft_of, is_saved, open_field, press, red, submit
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -22,7 +22,7 @@ def test_another_s_count_is_replaced_on_purpose_only(
     press(page, "r", 3)
     is_saved(page)
     dora.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": 9}})
-    page.keyboard.press("Enter")
+    submit(page)
     # The next field may be on the screen by then: it tells, and leads back.
     told = page.locator("[data-notice=elsewhere], [data-notice=counted]").filter(visible=True)
     expect(told).to_contain_text("dora has counted this field meanwhile")

@@ -8,7 +8,15 @@ import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.counting.pictures import smear_file
-from tests.e2e.nothing_lost.screen import another_tab, draft_of, is_saved, open_field, press, red
+from tests.e2e.nothing_lost.screen import (
+    another_tab,
+    draft_of,
+    is_saved,
+    open_field,
+    press,
+    red,
+    submit,
+)
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -62,10 +70,10 @@ def test_submitting_over_a_submission_from_another_tab_is_told(
 ) -> None:
     one, two = open_field(page, web, field), open_field(another_tab(page), web, field)
     press(one, "r", 3)
-    one.keyboard.press("Enter")
+    submit(one)
     expect(one).not_to_have_url(re.compile(f"/fields/{field}/"))
     press(two, "r", 5)
-    two.keyboard.press("Enter")
+    submit(two)
     # The next field may be on the screen by then: it tells, and leads back.
     told = two.locator("[data-notice=elsewhere], [data-notice=conflict]").filter(visible=True)
     expect(told).to_contain_text("You submitted this field")

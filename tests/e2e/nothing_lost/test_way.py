@@ -8,7 +8,16 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.nothing_lost.screen import draft_of, is_ahead, is_saved, open_field, press, red
+from tests.e2e.nothing_lost.screen import (
+    draft_of,
+    is_ahead,
+    is_saved,
+    no_other_cells,
+    open_field,
+    press,
+    red,
+    submit,
+)
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -33,7 +42,7 @@ def test_a_field_fetched_ahead_too_early_comes_back_as_it_was_counted(
     open_field(page, web, three[0])
     is_ahead(page, three[1])
     press(page, "r", 2)
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
     press(page, "r", 3)
     is_saved(page)
@@ -48,7 +57,7 @@ def test_a_field_fetched_ahead_too_early_comes_back_as_it_was_counted(
         held[0].continue_()
     press(page, "r", 5)
     is_saved(page)
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).to_have_url(re.compile(f"/fields/{three[2]}/"))
     page.keyboard.press("b")
     expect(red(page)).to_have_value("8")
@@ -61,7 +70,7 @@ def test_the_slower_of_two_answers_does_not_take_the_screen(
     for before, after in ((0, 1), (1, 2)):
         is_ahead(page, three[after])
         press(page, "r", before + 1)
-        page.keyboard.press("Enter")
+        submit(page)
         expect(page).to_have_url(re.compile(f"/fields/{three[after]}/"))
     page.wait_for_load_state("networkidle")
     held = hold(page, f"**/api/v1/fields/{three[1]}/")
@@ -91,6 +100,7 @@ def test_what_is_done_while_a_submission_is_waited_for_is_done_to_no_field(
     page.route("**/next/?after=*", lambda route: route.abort())
     open_field(page, web, three[0])
     press(page, "r", 3)
+    no_other_cells(page)
     is_saved(page)
     held = hold(page, f"**/api/v1/fields/{three[0]}/readings/")
     page.keyboard.press("Enter")
@@ -112,7 +122,7 @@ def test_a_flag_is_the_field_s_that_it_was_opened_for(
     open_field(page, web, three[0])
     is_ahead(page, three[1])
     press(page, "r", 1)
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
     page.keyboard.press("!")
     dialog = page.get_by_role("dialog")

@@ -1,0 +1,89 @@
+"""No zero is recorded that nobody counted: types left out are asked for, once."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import number
+from tests.counting.pictures import smear_file
+from tests.e2e.nothing_lost.screen import is_saved, open_field, press
+from tests.scripts import Script
+from tests.stack import Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+
+@pytest.fixture
+def blind(script: Script, request: pytest.FixtureRequest) -> list[int]:
+    """Two fields that show no suggestion before they are submitted."""
+    body = {"name": request.node.name, "blind_share": 1}
+    study = script.post("/api/v1/studies/", body)["id"]
+    slide = script.post("/api/v1/slides/", {"study": study, "code": "S1"})["id"]
+    return [script.upload(slide, smear_file(seed), f"{seed}.png") for seed in range(2)]
+
+
+@pytest.fixture
+def ask(page: Page, web: Stack, blind: list[int]) -> Locator:
+    """The question about types left out, on the screen of the first of those fields."""
+    open_field(page, web, blind[0])
+    expect(page.locator("[data-notice=blind]")).to_be_visible()
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
+    return page.locator("[data-notice=ask]")
+
+
+def submitted(script: Script, field: int) -> dict[str, int]:
+    """Wait until a field is submitted, and return its counts."""
+
+    def mine() -> dict[str, Any]:
+        return script.get(f"/api/v1/fields/{field}/")["my_reading"] or {"state": "none"}
+
+    wait_until(lambda: mine()["state"] == "submitted", 30, "the submission")
+    counts: dict[str, int] = mine()["counts"]
+    return counts
+
+
+def test_types_that_were_not_touched_are_named_before_they_are_zero(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    press(page, "r", 2)
+    page.keyboard.press("Enter")
+    expect(ask).to_contain_text("Not counted: White cells, Platelets. Save as 0?")
+    is_saved(page)
+    assert script.get(f"/api/v1/fields/{blind[0]}/")["my_reading"]["state"] == "draft"
+
+    # Counting on takes the question back; who typed a 0 is not asked about it.
+    number(page, "WBC").fill("0")
+    expect(ask).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(ask).to_contain_text("Not counted: Platelets. Save as 0?")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    assert submitted(script, blind[0]) == {"RBC": 2, "WBC": 0, "PLT": 0}
+
+
+def test_a_field_of_which_every_type_was_counted_is_submitted_at_once(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    for key in ("r", "w", "Shift+w", "Alt+p", "0", "Enter"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    assert submitted(script, blind[0]) == {"RBC": 1, "WBC": 0, "PLT": 0}
+
+
+def test_an_empty_field_is_asked_about_and_left_as_it_is(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    page.keyboard.press("Enter")
+    expect(ask).to_contain_text("Nothing is counted yet. Save all types as 0?")
+    page.keyboard.press("Escape")
+    expect(ask).to_be_hidden()
+    assert script.get(f"/api/v1/fields/{blind[0]}/")["my_reading"] is None
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    assert submitted(script, blind[0]) == {"RBC": 0, "WBC": 0, "PLT": 0}
