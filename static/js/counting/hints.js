@@ -3,6 +3,16 @@
 /** @typedef {import("./tally.js").Mark} Mark */
 
 /**
+ * How far a mark may lie from the suggestion it settles: an 80th of the picture's width, and in
+ * pictures of many cells no more than a sixth of the way from one to the next.
+ * @param {{width: number, height: number}} picture @param {number} cells @returns {number} pixels
+ */
+export function reachOf({ width, height }, cells) {
+  const apart = Math.sqrt((width * height) / Math.max(1, cells));
+  return Math.max(6, Math.min(width / 80, apart / 6));
+}
+
+/**
  * Marks are sorted into squares as wide as the reach, so that thousands of both cost nothing.
  * @param {readonly Mark[]} suggested @param {readonly Mark[]} marks the reader's own
  * @param {number} reach in pixels of the picture @returns {Mark[]}

@@ -26,7 +26,7 @@ export function meaning(event, { keys, typing, choice, dialog, button, cursor, c
   if (key === "Escape") return { name: "escape" };
   if (typing) {
     // In a number, digits and editing keys are the number's own.
-    if ((/^\d$/.test(key) && !choice) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
+    if ((/^[\d.,]$/.test(key) && !choice) || ["Backspace", "Delete", "Home", "End", "-"].includes(key)) return null;
     if (key === "ArrowLeft" || key === "ArrowRight") return null;
   }
   const code = keys.get(key) ?? keys.get(digitOf(event));

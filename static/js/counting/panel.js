@@ -3,7 +3,8 @@
  * Shows what it is told and reports what is pressed; decides nothing.
  */
 import { all, one, say } from "../lib/dom.js";
-import { fill, gettext } from "../lib/i18n.js";
+import { fill, gettext, grouped } from "../lib/i18n.js";
+import { MOST } from "./tally.js";
 
 /**
  * @typedef {{code: string, name: string, key: string, color: string, position: number}} CellType
@@ -14,7 +15,7 @@ import { fill, gettext } from "../lib/i18n.js";
 export class Panel {
   /**
    * @param {{activate: (code: string) => void, add: (code: string, by: number) => void,
-   *   type: (code: string, number: number | null) => void, typed: () => void,
+   *   type: (code: string, text: string) => void, typed: () => void,
    *   take: (code: string) => void}} actions
    */
   constructor(actions) {
@@ -40,11 +41,7 @@ export class Panel {
       this.actions.activate(code);
       input.select();
     });
-    input.addEventListener("input", () => {
-      const digits = input.value.replace(/\D/g, "").slice(0, 5);
-      if (digits !== input.value) input.value = digits;
-      this.actions.type(code, digits === "" ? null : Number(digits));
-    });
+    input.addEventListener("input", () => this.actions.type(code, input.value));
     input.addEventListener("blur", () => this.actions.typed());
   }
 
@@ -57,26 +54,22 @@ export class Panel {
 
   /** @param {Tally} tally @param {string} active */
   showCounts(tally, active) {
-    for (const { code, name } of this.types) {
+    for (const type of this.types) {
+      const { code } = type;
       const row = /** @type {HTMLElement} */ (this.rows.get(code));
       const input = this.input(code);
       const touched = tally.touched(code);
-      const text = touched ? String(tally.number(code)) : "";
+      const text = tally.now.wrong[code] ?? (touched ? String(tally.number(code)) : "");
       if (input.value !== text) input.value = text;
-      input.dataset.digits = String(text.length); // long numbers are written smaller
+      input.dataset.digits = String(Math.min(5, text.length)); // long numbers are written smaller
+      input.setAttribute("aria-invalid", String(tally.isWrong(code)));
       row.classList.toggle("is-touched", touched);
       row.classList.toggle("is-active", code === active);
       one("[data-activate]", row).setAttribute("aria-pressed", String(code === active));
       one("[data-suggestion]", row).classList.toggle("is-settled", touched);
-      const note = one("[data-note]", row);
-      const apart = tally.numberOnly(code);
-      note.hidden = !apart;
-      if (apart) {
-        const words = gettext("%(name)s: number only. %(number)s counted, %(marks)s marked.");
-        say(one("[data-note-text]", note), fill(words, {
-          name, number: tally.number(code), marks: tally.marked(code),
-        }));
-      }
+      const words = noteOn(type, tally);
+      one("[data-note]", row).hidden = !words;
+      say(one("[data-note-text]", row), words);
     }
     enable(one("[data-undo]"), tally.past.length > 0);
     enable(one("[data-redo]"), tally.future.length > 0);
@@ -97,6 +90,18 @@ export class Panel {
       say(one("[data-interval]", take), `(${count.low}–${count.high})`);
     }
     enable(one("[data-accept]"), Boolean(prediction));
+  }
+
+  /** Go to a number that cannot be saved as it is. @param {string} code @param {Tally} tally */
+  mend(code, tally) {
+    this.input(code).focus();
+    this.tellWrong(code, tally);
+  }
+
+  /** Say what is wrong with a number that was typed, if anything is. @param {string} code @param {Tally} tally */
+  tellWrong(code, tally) {
+    const type = this.types.find((each) => each.code === code);
+    if (type && tally.isWrong(code)) this.announce(noteOn(type, tally));
   }
 
   /** A short flash: seen from the corner of the eye. @param {string} code */
@@ -138,6 +143,17 @@ export class Panel {
   announce(words) {
     say(one("[data-announce]"), words);
   }
+}
+
+/** @param {CellType} type @param {Tally} tally @returns {string} what its reader must know, if anything */
+function noteOn({ code, name }, tally) {
+  const values = { name, number: tally.number(code), marks: tally.marked(code), most: grouped(MOST) };
+  if (tally.isWrong(code)) {
+    const words = gettext("%(name)s: a count is a whole number from 0 to %(most)s. Correct it before you submit.");
+    return fill(words, values);
+  }
+  if (!tally.numberOnly(code)) return "";
+  return fill(gettext("%(name)s: number only. %(number)s counted, %(marks)s marked."), values);
 }
 
 /**

@@ -4,7 +4,7 @@ import { fill, gettext, ngettext } from "../lib/i18n.js";
 import { shapeAt } from "../lib/shapes.js";
 import { Clock } from "./clock.js";
 import { Fields } from "./fields.js";
-import { unmarked } from "./hints.js";
+import { reachOf, unmarked } from "./hints.js";
 import { Panel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { Saver } from "./saver.js";
@@ -27,7 +27,7 @@ export class Screen {
     this.panel = new Panel({
       activate: (code) => this.activate(code),
       add: (code, by) => this.add(code, by),
-      type: (code, number) => this.type(code, number),
+      type: (code, text) => this.type(code, text),
       typed: () => this.tally.endTyping(),
       take: (code) => this.accept([code]),
     });
@@ -270,7 +270,7 @@ export class Screen {
 
   /** @param {string} code @param {number} by */
   add(code, by) {
-    if (this.busy || (by > 0 && !this.mayAdd())) return;
+    if (this.busy || this.mustMend(code) || (by > 0 && !this.mayAdd())) return;
     this.active = code;
     this.tally.add(code, by);
     this.onCount(by);
@@ -279,10 +279,18 @@ export class Screen {
     this.panel.announce(`${type?.name}: ${this.tally.number(code)}`);
   }
 
-  /** @param {string} code @param {number | null} number */
-  type(code, number) {
+  /** @param {string} code @param {string} text */
+  type(code, text) {
     if (this.busy) this.panel.showCounts(this.tally, this.active);
-    else this.tally.type(code, number);
+    else this.tally.type(code, text);
+    this.panel.tellWrong(code, this.tally);
+  }
+
+  /** Nothing is added to what was typed before it is a number. @param {string} code */
+  mustMend(code) {
+    const wrong = this.tally.isWrong(code);
+    if (wrong) this.panel.mend(code, this.tally);
+    return wrong;
   }
 
   /** Do what changes several numbers, and tell them all. @param {() => unknown} change */
@@ -305,6 +313,7 @@ export class Screen {
   tap(x, y, hit, hint, change) {
     if (this.busy || !this.field) return;
     const now = performance.now();
+    if ((hit < 0 || change) && this.mustMend(this.active)) return;
     if (hit >= 0 && change) {
       this.tally.retype(hit, this.active);
       return;
@@ -332,7 +341,7 @@ export class Screen {
 
   /** Make the suggested marks of the chosen type that are still open the reader's own. */
   confirm() {
-    if (this.busy || !this.mayAdd()) return;
+    if (this.busy || this.mustMend(this.active) || !this.mayAdd()) return;
     const open = this.picture.suggested.filter((hint) => hint.cell_type === this.active);
     if (open.length === 0) return;
     this.tally.confirm(this.active, open);
@@ -385,14 +394,4 @@ export class Screen {
   keepDraft() {
     if (this.field) this.saver.draft(this.field.id, this.toSend(false, this.tally.draft()));
   }
-}
-
-/**
- * How far a mark may lie from the suggestion it settles: an 80th of the picture's width, and in
- * pictures of many cells no more than a sixth of the way from one to the next.
- * @param {{width: number, height: number}} picture @param {number} cells @returns {number} pixels
- */
-function reachOf({ width, height }, cells) {
-  const apart = Math.sqrt((width * height) / Math.max(1, cells));
-  return Math.max(6, Math.min(width / 80, apart / 6));
 }

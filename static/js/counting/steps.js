@@ -60,7 +60,7 @@ export class Steps {
       /** @param {any} each @returns {Snapshot} */
       const unpacked = (each) => {
         const marks = each.marks.map((/** @type {number} */ number) => kept.marks[number]);
-        return { ...each, marks };
+        return { ...each, wrong: each.wrong ?? {}, marks };
       };
       const now = unpacked(kept.now);
       if (signature(now) !== signature(tally.now)) return;

@@ -10,8 +10,9 @@
  * @typedef {{value: number, low: number, high: number}} Suggestion
  * @typedef {{model_version: number, model_name: string, counts: Record<string, Suggestion>,
  *   marks: Mark[], novel: boolean, faults: {code: string, name: string, words: string}[]}} Prediction
- * @typedef {{numbers: Record<string, number | null>, marks: readonly Mark[],
- *   ways: readonly string[], label: string}} Snapshot
+ * @typedef {{numbers: Record<string, number | null>, wrong: Record<string, string>,
+ *   marks: readonly Mark[], ways: readonly string[], label: string}} Snapshot `wrong`: what was typed
+ *   for a type and is no count; it is kept as it is, and its type is not counted
  */
 
 /** As in counting/services/readings.py. */
@@ -33,7 +34,7 @@ export class Tally {
 
   #empty() {
     const numbers = Object.fromEntries(this.codes.map((code) => [code, null]));
-    return { numbers, marks: [], ways: [], label: "" };
+    return { numbers, wrong: {}, marks: [], ways: [], label: "" };
   }
 
   /**
@@ -49,7 +50,7 @@ export class Tally {
     for (const code of this.codes) numbers[code] = reading.counts[code] ?? null;
     const marks = reading.marks.filter((mark) => this.codes.includes(mark.cell_type));
     const touched = Object.values(numbers).some((number) => number !== null);
-    this.now = { numbers, marks, ways: touched ? [reading.method] : [], label: "" };
+    this.now = { ...this.now, numbers, marks, ways: touched ? [reading.method] : [] };
   }
 
   /**
@@ -66,7 +67,10 @@ export class Tally {
   #do(change, label, amend = false) {
     if (!(amend && this.past.length > 0 && this.now.label === label)) this.past.push(this.now);
     this.future = [];
-    this.now = { ...this.now, ...change, label };
+    const now = { ...this.now, ...change, label };
+    // A number that comes by any way takes the place of what was typed.
+    const wrong = Object.entries(now.wrong).filter(([code]) => now.numbers[code] === null);
+    this.now = { ...now, wrong: Object.fromEntries(wrong) };
     this.onChange();
   }
 
@@ -81,6 +85,11 @@ export class Tally {
     return { ...this.now.numbers, [code]: inRange };
   }
 
+  /** A mark less does not make a type counted that was not. @param {string} code */
+  #withoutOne(code) {
+    return this.touched(code) ? this.#withNumber(code, this.number(code) - 1) : { ...this.now.numbers };
+  }
+
   /** @param {string} code @returns {number} */
   number(code) {
     return this.now.numbers[code] ?? 0;
@@ -89,6 +98,11 @@ export class Tally {
   /** @param {string} code @returns {boolean} whether the reader has counted this type */
   touched(code) {
     return this.now.numbers[code] !== null;
+  }
+
+  /** @param {string} code @returns {boolean} whether what was typed for this type is no count */
+  isWrong(code) {
+    return code in this.now.wrong;
   }
 
   /** @param {string} code @returns {number} */
@@ -135,12 +149,18 @@ export class Tally {
 
   /**
    * Count by typing. Digits of one number are one step for undo.
-   * @param {string} code @param {number | null} number null: not counted
+   * @param {string} code @param {string} text nothing: not counted
    */
-  type(code, number) {
-    if (number === this.now.numbers[code]) return;
-    const ways = this.#also("typing");
-    this.#do({ numbers: this.#withNumber(code, number), ways }, `typing ${code}`, true);
+  type(code, text) {
+    const typed = text.trim();
+    const number = /^\d+$/.test(typed) && Number(typed) <= MOST ? Number(typed) : null;
+    const isWrong = number === null && typed !== "";
+    if (number === this.now.numbers[code] && !isWrong && !this.isWrong(code)) return;
+    const numbers = this.#withNumber(code, number);
+    const wrong = { ...this.now.wrong };
+    delete wrong[code];
+    if (isWrong) wrong[code] = text;
+    this.#do({ numbers, wrong, ways: this.#also("typing") }, `typing ${code}`, true);
   }
 
   /** The next digit starts a step of its own. */
@@ -161,7 +181,7 @@ export class Tally {
     const mark = this.now.marks[index];
     if (!mark) return;
     const marks = this.now.marks.filter((_, other) => other !== index);
-    const numbers = this.#withNumber(mark.cell_type, this.number(mark.cell_type) - 1);
+    const numbers = this.#withoutOne(mark.cell_type);
     this.#do({ numbers, marks, ways: this.#also("marks") }, "remove");
   }
 
@@ -181,7 +201,7 @@ export class Tally {
     const marks = this.now.marks.map((each, other) =>
       other === index ? { ...each, cell_type: code } : each,
     );
-    const numbers = this.#withNumber(mark.cell_type, this.number(mark.cell_type) - 1);
+    const numbers = this.#withoutOne(mark.cell_type);
     numbers[code] = Math.min(MOST, this.number(code) + 1);
     this.#do({ numbers, marks, ways: this.#also("marks") }, "retype");
   }

@@ -64,6 +64,7 @@ export class Way {
       this.#showTaken();
       return;
     }
+    if (Object.keys(tally.now.wrong).some((code) => screen.mustMend(code))) return;
     if (!screen.dirty && field.my_reading?.state === "submitted") {
       await this.goOn(null);
       return;

@@ -37,6 +37,11 @@ export function fixed(value, decimals) {
   });
 }
 
+/** @param {number} value @returns {string} with marks for thousands */
+export function grouped(value) {
+  return value.toLocaleString(language);
+}
+
 /** @param {string} moment as the API writes it @returns {string} hour and minute */
 export function clockTime(moment) {
   return new Date(moment).toLocaleTimeString(language, { timeStyle: "short" });

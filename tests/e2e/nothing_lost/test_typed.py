@@ -1,0 +1,87 @@
+"""What is typed for a number stays as it was typed; it is saved only when it is a count."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import number
+from tests.e2e.nothing_lost.screen import is_saved, no_other_cells, open_field, press, red
+from tests.scripts import Script
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+SENTENCE = "Red cells: a count is a whole number from 0 to 20,000. Correct it before you submit."
+
+
+@pytest.fixture
+def box(page: Page, web: Stack, three: list[int]) -> Locator:
+    """The box for red cells of the first of three fields, in which two are counted by key."""
+    open_field(page, web, three[0])
+    no_other_cells(page)
+    press(page, "r", 2)
+    is_saved(page)
+    return red(page)
+
+
+def refused(page: Page) -> None:
+    expect(page.locator("[data-type=RBC] [data-note]")).to_have_text(SENTENCE)
+    expect(red(page)).to_have_attribute("aria-invalid", "true")
+
+
+def test_what_is_no_count_is_kept_as_typed_and_not_submitted(
+    page: Page, three: list[int], box: Locator, script: Script
+) -> None:
+    for text in ("-3", "99999", "1,000", "200000", "x"):
+        box.fill(text)  # as pasting does
+        expect(box).to_have_value(text)
+        refused(page)
+    box.fill("")
+    expect(box).to_have_attribute("aria-invalid", "false")
+    box.press_sequentially("3.5")
+    expect(box).to_have_value("3.5")
+    refused(page)
+    is_saved(page)
+    reading = script.get(f"/api/v1/fields/{three[0]}/")["my_reading"]
+    assert (reading["state"], reading["counts"]) == ("draft", {"WBC": 0, "PLT": 0})
+
+    # Neither submitted nor counted on: the reader is led back to what they typed.
+    for key in ("Enter", "r", "Shift+r"):
+        page.keyboard.press(key)
+        expect(box).to_be_focused()
+        expect(box).to_have_value("3.5")
+    page.locator("[data-type=RBC] [data-add]").click()
+    expect(box).to_have_value("3.5")
+    assert script.get(f"/api/v1/fields/{three[0]}/")["my_reading"]["state"] == "draft"
+
+    box.fill(" 35 ")
+    expect(box).to_have_value("35")
+    expect(page.locator("[data-type=RBC] [data-note]")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    page.keyboard.press("b")
+    expect(box).to_have_value("35")
+
+
+def test_what_was_typed_wrong_outlasts_a_visit_to_another_field_and_is_undone_like_any_step(
+    page: Page, web: Stack, three: list[int], box: Locator
+) -> None:
+    box.fill("2O")
+    refused(page)
+    is_saved(page)
+    page.reload()
+    expect(box).to_have_value("2O")
+    refused(page)
+    expect(number(page, "WBC")).to_have_value("0")
+    page.keyboard.press("Control+z")
+    expect(box).to_have_value("2")
+    page.keyboard.press("Control+y")
+    refused(page)
+    # A number that is said by key takes its place.
+    page.keyboard.press("Alt+r")
+    page.keyboard.press("0")
+    expect(box).to_have_value("0")
+    expect(box).to_have_attribute("aria-invalid", "false")
