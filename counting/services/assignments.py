@@ -22,7 +22,7 @@ LEASE = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Assigned:
-    """The field to count next, and how many wait for this reader."""
+    """The field to count next, and how many wait for this reader: with the one in their hands."""
 
     field_id: int | None
     remaining: int
@@ -40,7 +40,7 @@ def next_for(*, study: Study, reader: User, after: int | None = None) -> Assigne
         # Somebody else may have got it since the list was made: then the next one.
         if take(field_id=turn.field_id, reader=reader, reason=turn.reason):
             return Assigned(turn.field_id, queue.remaining(study, reader))
-    return Assigned(None, 0)
+    return Assigned(None, queue.remaining(study, reader))
 
 
 @transaction.atomic

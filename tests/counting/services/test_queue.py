@@ -66,6 +66,20 @@ def test_the_strongest_lesson_comes_first_with_its_reason(
     assert reason_of(narrow, people) == Reason.WIDE
 
 
+def test_the_last_field_waits_until_it_is_counted(
+    study: Study, slide: Slide, people: People
+) -> None:
+    (last,) = add_fields(slide, people.bob, range(1, 2))
+
+    def left() -> tuple[int | None, int]:
+        found = assignments.next_for(study=study, reader=people.bob, after=last.pk)
+        return found.field_id, found.remaining
+
+    assert left() == (None, 1)
+    count(last, people.bob, RBC=20)
+    assert left() == (None, 0)
+
+
 def test_a_poor_picture_comes_first_while_it_can_be_taken_again(
     teach: Study, slide: Slide, people: People
 ) -> None:

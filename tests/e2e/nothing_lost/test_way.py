@@ -148,3 +148,25 @@ def test_a_field_of_another_study_opens_on_a_page_of_its_own(
     expect(other.locator("[data-notice=conflict]")).to_be_visible()
     expect(red(other)).to_have_value("4")
     assert other.locator("#counting").get_attribute("data-study") != study
+
+
+def test_the_fields_left_are_those_to_count_with_the_one_in_hand(
+    page: Page, web: Stack, three: list[int]
+) -> None:
+    left = page.locator("[data-remaining]")
+    open_field(page, web, three[0])
+    expect(left).to_have_text("3 fields left")
+    for words in ("2 fields left", "1 field left"):
+        press(page, "r", 1)
+        submit(page)
+        expect(left).to_have_text(words)
+    expect(page).to_have_url(re.compile(f"/fields/{three[2]}/"))
+    page.keyboard.press("b")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    page.wait_for_load_state("networkidle")
+    expect(left).to_have_text("1 field left")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{three[2]}/"))
+    press(page, "r", 1)
+    submit(page)
+    expect(page).not_to_have_url(re.compile("/fields/"))
