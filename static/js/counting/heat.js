@@ -66,12 +66,18 @@ export class HeatMap {
   }
 
   /** @type {import("./overlays.js").Layer} */
-  layer = (context, frame) => {
+  layer = (context, frame, picture) => {
     const map = this.on ? this.heat?.maps[this.screen.active] : null;
     if (!this.heat || !map) return;
     const scale = this.heat.step * frame.scale;
+    context.save();
+    // The map's last points may reach beyond the picture's edge.
+    context.beginPath();
+    context.rect(frame.x, frame.y, picture.width * frame.scale, picture.height * frame.scale);
+    context.clip();
     context.imageSmoothingEnabled = true;
     context.drawImage(map, frame.x, frame.y, map.width * scale, map.height * scale);
+    context.restore();
   };
 }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser import number, place_of
+from tests.counting.pictures import encoded
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -71,6 +73,33 @@ def test_the_heat_map_lies_where_the_model_saw_cells(
         assert page.evaluate(PIXEL, at)[3] > 20
     page.keyboard.press("h")
     expect(page.locator("[data-heat-legend]")).to_be_hidden()
+
+
+def test_the_heat_map_ends_where_the_picture_ends(
+    page: Page, script: Script, fields: list[int]
+) -> None:
+    field = script.get(f"/api/v1/fields/{fields[0]}/")
+    width, height = field["width"], field["height"]
+    step = 32
+    # Cells everywhere, in a map whose last points are only half in the picture.
+    size = (width // step + 1, len(field["prediction"]["counts"]) * (height // step + 1))
+    page.route(
+        "**/count-map/",
+        lambda route: route.fulfill(
+            body=encoded(Image.new("L", size, 255)),
+            content_type="image/png",
+            headers={"X-Map-Step": str(step)},
+        ),
+    )
+    page.set_viewport_size({"width": 820, "height": 1180})
+    page.keyboard.press("Home")
+    page.keyboard.press("m")
+    page.keyboard.press("h")
+    expect(page.locator("[data-heat-legend]")).to_contain_text("where the model sees: Red cells")
+    inside = place_of(page, width / 3, height - 3, width, height)
+    below = place_of(page, width / 3, height + 4, width, height)
+    assert page.evaluate(PIXEL, inside)[3] > 20
+    assert page.evaluate(PIXEL, below)[3] == 0
 
 
 COVERED = """() => {
