@@ -57,6 +57,7 @@ def test_a_large_field_is_counted_from_its_tiles(
     page.goto(f"{web.url}/fields/{field}/")
     note = page.locator("[data-tiles]")
     expect(note).to_contain_text("is being cut into tiles")
+    expect(note).not_to_contain_text("%")  # while nothing is done, no figure
     at = place_of(page, *CELL, WIDTH, HEIGHT)
     wait_for_red(page, at)
     assert not tiles

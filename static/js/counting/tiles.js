@@ -91,6 +91,7 @@ export class Tiles {
 function wordsOf(tiles) {
   if (tiles?.state === "failed") return tiles.error;
   if (tiles?.state === "cancelled") return gettext("This large picture is shown whole and may move slowly.");
+  if (!tiles?.progress) return gettext("This large picture is being cut into tiles and may move slowly until then.");
   const words = gettext("This large picture is being cut into tiles (%(n)s %) and may move slowly until then.");
-  return fill(words, { n: Math.floor(100 * (tiles?.progress ?? 0)) });
+  return fill(words, { n: Math.floor(100 * tiles.progress) });
 }
