@@ -153,7 +153,10 @@ function noteOn({ code, name }, tally) {
     return fill(words, values);
   }
   if (!tally.numberOnly(code)) return "";
-  return fill(gettext("%(name)s: number only. %(number)s counted, %(marks)s marked."), values);
+  const words = tally.touched(code)
+    ? gettext("%(name)s: number only. %(number)s counted, %(marks)s marked.")
+    : gettext("%(name)s: %(marks)s marked, but no number. Type it, or take the last step back.");
+  return fill(words, values);
 }
 
 /**

@@ -301,8 +301,7 @@ export class Picture {
     for (const mark of this.marks) {
       const moved = [this.moving, this.carried].find((each) => each?.mark === mark);
       const here = moved ? { ...mark, x: moved.x, y: moved.y } : mark;
-      if (this.faded.has(mark.cell_type)) put(here, "suggested", size * 0.8);
-      else put(here, "own", size);
+      put(here, this.#kindOf(mark), size);
     }
     if (!this.moving && !this.carried) this.drawn = { key: this.#key(frame), marks: this.marks };
   }
@@ -320,8 +319,13 @@ export class Picture {
     }
     const stage = { width: element.clientWidth, height: element.clientHeight };
     const put = this.#stamper(context, frame, stage);
-    for (const mark of this.marks.slice(drawn.marks.length)) put(mark, "own", sizeAt(frame.scale));
+    for (const mark of this.marks.slice(drawn.marks.length)) put(mark, this.#kindOf(mark), sizeAt(frame.scale));
     this.drawn = { key, marks: this.marks };
+  }
+
+  /** @param {Mark} mark of the reader @returns {"apart" | "own"} */
+  #kindOf(mark) {
+    return this.faded.has(mark.cell_type) ? "apart" : "own";
   }
 
   /** What marks on the canvas depend on, besides themselves. @param {{x, y, scale}} frame */

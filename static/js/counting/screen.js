@@ -365,6 +365,7 @@ export class Screen {
     const { tally, picture } = this;
     picture.marks = tally.now.marks;
     picture.faded = new Set(tally.codes.filter((code) => tally.numberOnly(code)));
+    one("[data-legend-apart]").hidden = picture.faded.size === 0;
     // A suggestion that the reader has marked is settled.
     const suggested = (this.field?.prediction?.marks ?? []).filter(
       (hint) => picture.looks[hint.cell_type],

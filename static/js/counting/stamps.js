@@ -18,7 +18,7 @@ export class Stamps {
   }
 
   /**
-   * @param {Look} look @param {string} kind "own" or "suggested"
+   * @param {Look} look @param {string} kind "own", "apart" or "suggested"
    * @param {number} size half the width, in CSS pixels @param {number} ratio device pixels to each
    * @returns {HTMLCanvasElement} with the mark in its middle
    */
@@ -53,6 +53,7 @@ function draw(look, kind, size, ratio) {
   context.lineJoin = "round";
   outline(context, look.shape, middle, middle, size);
   if (kind === "own") solid(context, look.color);
+  else if (kind === "apart") thin(context, look.color);
   else hollow(context, look.color);
   return stamp;
 }
@@ -67,6 +68,20 @@ function solid(context, color) {
   context.stroke();
   context.fillStyle = color;
   context.fill();
+}
+
+/**
+ * The reader's own, of a type whose number does not come from its marks: pale, but not dashed.
+ * @param {CanvasRenderingContext2D} context @param {string} color
+ */
+function thin(context, color) {
+  context.globalAlpha = 0.65;
+  context.lineWidth = 3.5;
+  context.strokeStyle = "#fff";
+  context.stroke();
+  context.lineWidth = 1.5;
+  context.strokeStyle = color;
+  context.stroke();
 }
 
 /**
