@@ -95,6 +95,8 @@ export class Panel {
   /** Go to a number that cannot be saved as it is. @param {string} code @param {Tally} tally */
   mend(code, tally) {
     this.input(code).focus();
+    // With the words below it, which the buttons at the foot of a phone would hide.
+    this.rows.get(code)?.scrollIntoView({ block: "center" });
     this.tellWrong(code, tally);
   }
 

@@ -27,6 +27,22 @@ def box(page: Page, web: Stack, three: list[int]) -> Locator:
     return red(page)
 
 
+def test_on_a_phone_the_reader_sees_what_to_correct(page: Page, box: Locator) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    box.fill("3.5")
+    page.evaluate("scrollTo(0, 0)")
+    page.locator("[data-submit]").click()
+    expect(box).to_be_focused()
+    note = page.locator("[data-type=RBC] [data-note-text]")
+    expect(note).to_be_in_viewport()
+    hidden_by = """(note) => {
+      const { left, bottom } = note.getBoundingClientRect();
+      const top = document.elementFromPoint(left + 2, bottom - 2);
+      return top === note ? null : top?.outerHTML;
+    }"""
+    assert note.evaluate(hidden_by) is None
+
+
 def refused(page: Page) -> None:
     expect(page.locator("[data-type=RBC] [data-note]")).to_have_text(SENTENCE)
     expect(red(page)).to_have_attribute("aria-invalid", "true")
