@@ -164,3 +164,16 @@ def test_a_conflict_is_told_to_everyone(page: Page, web: Stack, ids: dict[str, A
     page.keyboard.press("r")
     expect(page.locator("[data-notice=conflict]")).to_be_visible()
     assert look_at(page) == []
+
+
+def test_a_number_to_correct_is_told_to_everyone(
+    page: Page, web: Stack, ids: dict[str, Any]
+) -> None:
+    page.goto(web.url + address_of("field", ids))
+    expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
+    box = page.locator("[data-type=RBC] [data-number]")
+    box.fill("3.5")
+    page.keyboard.press("Enter")
+    expect(box).to_be_focused()
+    expect(box).to_have_accessible_description(re.compile("a count is a whole number"))
+    assert look_at(page) == []
