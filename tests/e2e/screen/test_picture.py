@@ -91,8 +91,12 @@ def test_the_heat_map_ends_where_the_picture_ends(
             headers={"X-Map-Step": str(step)},
         ),
     )
-    page.set_viewport_size({"width": 820, "height": 1180})
-    page.keyboard.press("Home")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    expect(page.locator("[data-suggested]").first).to_have_text(re.compile(r"\d"))
+    page.wait_for_function(
+        "() => OpenSeadragon.getViewer('viewer')?.world.getItemAt(0)?.getFullyLoaded()"
+    )
     page.keyboard.press("m")
     page.keyboard.press("h")
     expect(page.locator("[data-heat-legend]")).to_contain_text("where the model sees: Red cells")
