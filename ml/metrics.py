@@ -79,7 +79,30 @@ def interval(
     """Return the bootstrap percentile interval over fields, None when it is not defined."""
     rng = np.random.default_rng(seed)
     picks = rng.integers(len(true), size=(RESAMPLES, len(true)))
-    values = [measure(true[pick], told[pick]) for pick in picks]
+    return _percentiles([measure(true[pick], told[pick]) for pick in picks])
+
+
+def nested_interval(
+    measure: Callable[[list[Doubles]], float | None], tables: Sequence[Doubles], seed: int = 0
+) -> tuple[float, float] | None:
+    """Return the bootstrap percentile interval over fields and trainings (Davison and Hinkley 1997,
+    Bootstrap Methods and their Application, section 3.8), None when it is not defined.
+
+    tables: [fields, trainings] each, of the same fields. The fields drawn are the same in all
+    tables; trainings are drawn in each for itself. `measure` gets the tables drawn.
+    """
+    rng = np.random.default_rng(seed)
+    many = len(tables[0])
+    values = []
+    for pick in rng.integers(many, size=(RESAMPLES, many)):
+        own = [rng.integers(table.shape[1], size=table.shape[1]) for table in tables]
+        values.append(
+            measure([table[pick][:, seeds] for table, seeds in zip(tables, own, strict=True)])
+        )
+    return _percentiles(values)
+
+
+def _percentiles(values: Sequence[float | None]) -> tuple[float, float] | None:
     defined = [value for value in values if value is not None]
     if not defined:
         return None

@@ -37,12 +37,13 @@ is the sum of all errors over the sum of all cells. "Published accuracy" is 1 - 
 true| / sum true over all fields (Alam and Islam 2019): over- and undercounts of different fields
 cancel in it, so that it can be high where single fields are wrong. Counts are rounded to whole
 cells. A figure is the mean over seeds (trainings that differ by chance only), with its bootstrap
-95 % interval over fields."""
+95 % interval over fields and seeds. So few seeds show less than all of what chance does to a
+training, and stage 1 was trained once: intervals are rather too narrow than too wide."""
 THE_FIFTY = """\
 The paper reports about 50 % better counts by learning single cells first. Here, "better by" is how
 much smaller the mean error per field is than that of the same net trained from scratch, in the
-same fields and with as many seeds. Where the interval holds 0, these fields cannot tell a
-difference from chance."""
+same fields and with as many seeds. Where the interval holds 0, these fields and trainings cannot
+tell a difference from chance."""
 TOGETHER = """\
 | fields | cells | off by, from scratch | off by, stage 1 first | better by, cells a field \
 (95 % interval) | better by (95 % interval; the paper: about 50 %) |
@@ -226,7 +227,7 @@ def _said(change: Change) -> str:
         return f"{told}; better, and by more than chance"
     if high < 0:
         return f"{told}; worse, and by more than chance"
-    return f"{told}; no difference that these fields can tell from chance"
+    return f"{told}; no difference that these fields and trainings tell from chance"
 
 
 def _words(row: Row) -> str:

@@ -107,7 +107,7 @@ def read_truth(data: Path) -> Truth:
 
 def scored(true: Doubles, told: Doubles) -> dict[str, tuple[float | None, Any]]:
     """Return each measure's mean over seeds and, for those `WITH_INTERVAL`, the bootstrap 95 %
-    interval over fields.
+    interval over fields and seeds.
 
     true [fields], told [fields, seeds]; fields that nobody counted (NaN) are left out.
     """
@@ -117,12 +117,13 @@ def scored(true: Doubles, told: Doubles) -> dict[str, tuple[float | None, Any]]:
     for name in SHOWN:
         measure = metrics.MEASURES[name]
 
-        def over_seeds(a: Doubles, b: Doubles, measure: Any = measure) -> float | None:
-            values = [measure(a, b[:, seed]) for seed in range(b.shape[1])]
+        def over_seeds(tables: list[Doubles], measure: Any = measure) -> float | None:
+            values = [measure(tables[0][:, 0], one) for one in tables[1].T]
             return None if None in values else float(np.mean(values))
 
-        span = metrics.interval(over_seeds, true, told) if name in WITH_INTERVAL else None
-        out[name] = (over_seeds(true, told), span)
+        tables = [true[:, None], told]
+        span = metrics.nested_interval(over_seeds, tables) if name in WITH_INTERVAL else None
+        out[name] = (over_seeds(tables), span)
     return out
 
 
@@ -140,28 +141,41 @@ class Change:
 
 def compare(name: str, code: str, pairs: Sequence[tuple[Row, Row]], truth: Truth) -> Change | None:
     """Compare the second rows of pairs with the first in one set of fields, errors averaged over
-    pairs; None where these fields were not counted.
+    pairs; None where these fields were not counted. Intervals are over fields and seeds.
     """
     true = truth.counts.get(name, {}).get(code)
     pairs = [pair for pair in pairs if name in pair[0].told]
     if true is None or not pairs or not np.isfinite(true).any():
         return None
     known = np.isfinite(true)
+    # Errors [fields, seeds]: before and after of the first pair, of the second, ...
     errors = []
     for pair in pairs:
         seeds = min(row.seeds for row in pair)
         told = [row.told[name][code][known, :seeds] for row in pair]
-        errors.append([np.abs(one - true[known, None]).mean(axis=1) for one in told])
-    before, after = np.mean(errors, axis=0)
-    spread = metrics.interval(lambda a, b: float((a - b).mean()), before, after)
+        errors += [np.abs(one - true[known, None]) for one in told]
+    before, after = _means(errors)
+    spread = metrics.nested_interval(_gain, errors)
     assert spread is not None
     return Change(
-        float(before.mean()),
-        float(after.mean()),
-        (float((before - after).mean()), spread),
-        (_gain(before, after), metrics.interval(_gain, before, after)),
+        before,
+        after,
+        (_gain(errors), spread),
+        (_share_gained(errors), metrics.nested_interval(_share_gained, errors)),
     )
 
 
-def _gain(before: Doubles, after: Doubles) -> float | None:
-    return None if before.sum() == 0 else float(1 - after.sum() / before.sum())
+def _means(errors: list[Doubles]) -> tuple[float, float]:
+    """Return the mean error before and after; each pair weighs as much, however many its seeds."""
+    means = [float(table.mean()) for table in errors]
+    return float(np.mean(means[::2])), float(np.mean(means[1::2]))
+
+
+def _gain(errors: list[Doubles]) -> float:
+    before, after = _means(errors)
+    return before - after
+
+
+def _share_gained(errors: list[Doubles]) -> float | None:
+    before, after = _means(errors)
+    return None if before == 0 else 1 - after / before

@@ -12,7 +12,7 @@ from ml import plots
 from ml.ablation import SHIPPED, Place, pieces, run_piece
 from ml.files import read_json
 from ml.progress import Cancelled
-from ml.results import scored
+from ml.results import Row, Truth, compare, scored
 from tests.ml.conftest import Cli
 from tests.ml.making import start
 from tests.ml.tiny import write_crops, write_fields
@@ -131,7 +131,7 @@ def test_the_table_holds_what_was_promised() -> None:
     assert not any(p.start == "imagenet" for p in pieces(quick=False, imagenet=False))
 
 
-def test_scores_are_means_over_seeds_with_intervals_over_fields() -> None:
+def test_scores_are_means_over_seeds_with_intervals_over_fields_and_seeds() -> None:
     true = np.array([10.0, 20.0, np.nan, 30.0])
     told = np.array([[11.0, 10.0], [22.0, 20.0], [5.0, 5.0], [30.0, 27.0]])
     scores = scored(true, told)
@@ -140,7 +140,27 @@ def test_scores_are_means_over_seeds_with_intervals_over_fields() -> None:
     assert scores["aggregate_accuracy"][0] == pytest.approx(1 - 3 / 60)
     assert scores["weighted_ape"][0] == pytest.approx(3 / 60)
     low, high = scores["mae"][1]
-    assert 0.5 <= low < 1.0 < high <= 1.5
+    assert 0.0 <= low < 0.5 < 1.5 < high <= 3.0
+
+
+def test_a_change_within_the_spread_of_seeds_is_not_called_more_than_chance() -> None:
+    true = np.full(40, 20.0)
+
+    def row(start: str, *off: float) -> Row:
+        told = {"test": {"RBC": true[:, None] + np.array(off)}}
+        return Row("hemanet", start, "map", "marks", told, [{}] * len(off), {})
+
+    def gain(before: Row, after: Row) -> tuple[float, tuple[float, float]]:
+        change = compare("test", "RBC", [(before, after)], Truth({"test": {"RBC": true}}, {}))
+        assert change is not None
+        return change.gain
+
+    # All fields agree, so that fields alone would call half a cell sure.
+    value, (low, high) = gain(row("scratch", 1, 2, 3), row("stage1", 0.5, 1.5, 2.5))
+    assert value == pytest.approx(0.5)
+    assert low < 0 < 1.0 < high
+    value, (low, high) = gain(row("scratch", 3, 3, 3), row("stage1", 2, 2, 2))
+    assert value == low == high == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
