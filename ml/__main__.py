@@ -11,12 +11,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ml.arguments import net_of, parser, shown
 from ml.bundle import BadBundle
 from ml.config import BundleConfig
 from ml.data import BadData
 from ml.pictures import BadPicture
+
+if TYPE_CHECKING:
+    from ml.predict import FieldPrediction
 
 BAD_INPUT, INTERRUPTED = 2, 130
 ENDED = "Ended. Started again with the same folder, it goes on from the last whole epoch."
@@ -37,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         return run[options.command](options)
-    except (BadBundle, BadData, BadPicture, ValueError) as error:
+    except BadPicture as error:
+        print(f"{error.file}: {error}" if error.file else error, file=sys.stderr)
+    except (BadBundle, BadData, ValueError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""
@@ -49,41 +56,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from ml import pictures
+    from ml.evaluate import CHUNK
     from ml.predict import Predictor
+    from ml.progress import Follower
+
+    predictor = Predictor(options.bundle, options.threads, options.device)
+    images = options.images
+    rows: list[dict[str, Any]] = []
+    follow = Follower(_aside, "Counted", len(images), "pictures")
+    for start in range(0, len(images), CHUNK):
+        paths = images[start : start + CHUNK]
+        told = predictor.predict(paths, [options.microns_per_pixel] * len(paths))
+        for path, field in zip(paths, told, strict=True):
+            if options.json:
+                rows.append({"image": str(path), **field.to_dict()})
+            else:
+                print(_in_words(path, field), flush=True)
+        if options.json:
+            follow(start + len(paths))
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    return 0
+
+
+def _in_words(path: Path, field: FieldPrediction) -> str:
     from ml.quality import FAULTS
 
-    opened = []
-    for path in options.images:
-        try:
-            opened.append(pictures.read(path).image)
-        except BadPicture as error:
-            raise BadData(f"{path}: {error}") from None
-    predictor = Predictor(options.bundle, options.threads, options.device)
-    told = predictor.predict(opened, [options.microns_per_pixel] * len(opened))
-    if options.json:
-        rows = [
-            {"image": str(path), **field.to_dict()}
-            for path, field in zip(options.images, told, strict=True)
-        ]
-        print(json.dumps(rows, indent=2))
-        return 0
-    for path, field in zip(options.images, told, strict=True):
-        counts = ", ".join(
-            f"{code} {c.value} ({c.low} to {c.high})" for code, c in field.counts.items()
-        )
-        doubts = ["This does not look like what the model learned from."] if field.novel else []
-        print(
-            " ".join(
-                [f"{path}: {counts}.", *doubts, *(FAULTS[fault] for fault in field.quality.faults)]
-            )
-        )
-    return 0
+    counts = [f"{code} {c.value} ({c.low} to {c.high})" for code, c in field.counts.items()]
+    doubts = ["This does not look like what the model learned from."] if field.novel else []
+    faults = (FAULTS[fault] for fault in field.quality.faults)
+    return " ".join([f"{path}: {', '.join(counts)}.", *doubts, *faults])
+
+
+def _aside(line: str) -> None:
+    """Tell how far the work is, beside its result on standard output."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ml import evaluate
     from ml.predict import Predictor
+    from ml.progress import Follower
 
     predictor = Predictor(options.bundle, options.threads, options.device)
     truths = evaluate.read_truth(
@@ -93,7 +106,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         split=options.split,
         source=options.source,
     )
-    scores = evaluate.evaluate(predictor, truths)
+    follow = Follower(_aside, "Counted", len(truths), "pictures")
+    scores = evaluate.evaluate(predictor, truths, follow)
     print(json.dumps(scores, indent=2) if options.json else evaluate.table(scores))
     return 0
 
@@ -182,7 +196,7 @@ def _recalibrate(options: argparse.Namespace) -> int:
     from ml.recalibrate import recalibrate
 
     torch.set_num_threads(options.threads or 1)
-    recalibrate(options.bundle, options.data, options.out)
+    recalibrate(options.bundle, options.data, options.out, lambda line: print(line, flush=True))
     print(f"Wrote {options.out}")
     return 0
 

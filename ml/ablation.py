@@ -20,6 +20,7 @@ from ml.files import read_json, write_json
 from ml.nets import MULTIPLE, Counter
 from ml.pretrain import Settings as Stage1
 from ml.pretrain import pretrain
+from ml.progress import Follower
 from ml.train import Settings, load_fields, train
 
 Report = Callable[[str], None]
@@ -142,7 +143,7 @@ def run_piece(place: Place, piece: Piece, report: Report, check: Check) -> None:
     size = place.size(piece.backbone)
     config, settings = config_of(place, piece), settings_of(place, piece)
     teach, watched = training_fields(place, piece.backbone)
-    loaded = load_fields(teach, config, piece.supervision)
+    loaded = load_fields(teach, config, piece.supervision, report)
     curve_file = target.with_name("curve.json")
     curve = read_json(curve_file) if curve_file.is_file() else {"epochs": [], "mae": []}
 
@@ -162,7 +163,7 @@ def run_piece(place: Place, piece: Piece, report: Report, check: Check) -> None:
         check()
         sets[name] = {
             "image": [field.name for field in fields],
-            "told": count(net, fields, config),
+            "told": count(net, fields, config, Follower(report, f"Count {name}", len(fields))),
         }
     told = {"settings": asdict(settings), "size": asdict(size), "fields": len(loaded)}
     told["torch"] = torch.__version__.split("+")[0]

@@ -25,6 +25,7 @@ from ml.files import write_json
 from ml.look import Work, look, prepare
 from ml.nets import Counter
 from ml.predict import Predictor
+from ml.progress import Follower
 from ml.recalibrate import novelty
 from ml.train import Report, Settings, load_fields, train
 
@@ -71,7 +72,7 @@ def make(
     begun = stage1.read(Path(plan.settings.start)) if plan.settings.start else None
     plan.out.mkdir(parents=True, exist_ok=True)  # rather refused now than after an epoch
     fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)
-    loaded = load_fields(fields, config, supervision)
+    loaded = load_fields(fields, config, supervision, report)
     marked = sum(all(field.marked(code) for code in field.counts) for field in fields)
     threads = plan.settings.threads
     report(
@@ -92,7 +93,7 @@ def make(
         out = [field for field, part in zip(fields, parts, strict=True) if part == number]
         settings = replace(plan.settings, epochs=plan.fold_epochs)
         net = train(rest, config, settings, plan.out / f"fold{number}", report, check=check)
-        for code, values in _residuals(net, out, config).items():
+        for code, values in _residuals(net, out, config, report).items():
             residuals[code] += values
     write_json(plan.out / "residuals.json", residuals)
     spreads = {code: calibrate.quantiles(values) for code, values in residuals.items()}
@@ -104,7 +105,8 @@ def make(
         nets.append(train(loaded, config, settings, plan.folder(seed), report, check=check))
     net = nets[0]
     groups = [field.group for field in fields]
-    calibration = calibrate.Calibration(spreads, novelty(net, loaded, groups, config))
+    fitted = novelty(net, loaded, groups, config, report)
+    calibration = calibrate.Calibration(spreads, fitted)
     examples = _replay_examples(net, loaded, groups, config)
     replays.save(examples, plan.out / "replay.safetensors")
     made = bundles.Bundle(
@@ -117,7 +119,7 @@ def make(
     )
     bundles.save(made, plan.out / "bundle")
     report("Measure")
-    measured = measure(plan, nets)
+    measured = measure(plan, nets, report)
     sources = dict(sorted(Tally(groups).items()))
     told = card.write(config, measured, sources, len(examples), begun)
     made = replace(made, metrics=measured, card=told)
@@ -142,7 +144,7 @@ def limited(fields: list[Field], limit: int | None) -> list[Field]:
     return [f for f in fields if f.name in drawn]
 
 
-def measure(plan: Plan, nets: Sequence[Counter]) -> dict[str, Any]:
+def measure(plan: Plan, nets: Sequence[Counter], report: Report) -> dict[str, Any]:
     """Return the metrics of `plan.out`/bundle on the fields that were never trained on, and of
     `nets`, the trainings by seed, what chance does to them.
     """
@@ -159,9 +161,17 @@ def measure(plan: Plan, nets: Sequence[Counter]) -> dict[str, Any]:
         except BadData:
             continue
         truths = [Truth(field.path, dict(field.counts)) for field in fields]
-        out[split] = evaluate(predictor, truths)
+        out[split] = evaluate(predictor, truths, Follower(report, f"Count {split}", len(truths)))
         out[split]["sources"] = sorted({field.group for field in fields})
-        told = [count(net, fields, plan.config) for net in nets]
+        told = [
+            count(
+                net,
+                fields,
+                plan.config,
+                Follower(report, f"Count {split}, seed {seed}", len(fields)),
+            )
+            for seed, net in enumerate(nets, plan.settings.seed)
+        ]
         out[split]["seeds"] = _over_seeds(fields, told)
     return out
 
@@ -185,25 +195,32 @@ def _over_seeds(
 
 
 def _residuals(
-    net: Counter, fields: Sequence[Field], config: BundleConfig
+    net: Counter, fields: Sequence[Field], config: BundleConfig, report: Report
 ) -> dict[str, list[float]]:
     out: dict[str, list[float]] = {code: [] for code in config.cell_types}
-    for true, told in zip(fields, count(net, fields, config), strict=True):
+    counts = count(net, fields, config, Follower(report, "Count the fifth", len(fields)))
+    for true, told in zip(fields, counts, strict=True):
         for code, raw in told.items():
             if code in true.counts:
                 out[code].append(calibrate.residual(true.counts[code], raw))
     return out
 
 
-def count(net: Counter, fields: Sequence[Field], config: BundleConfig) -> list[dict[str, float]]:
+def count(
+    net: Counter,
+    fields: Sequence[Field],
+    config: BundleConfig,
+    follow: Callable[[int], None] = lambda done: None,
+) -> list[dict[str, float]]:
     """Return the raw counts by cell type of each field, its scale searched as for any picture."""
     net.channels_last()
-    out = []
+    out: list[dict[str, float]] = []
     for start in range(0, len(fields), CHUNK):
         part = fields[start : start + CHUNK]
         works = [prepare(pictures.read(field.path).image, None, config) for field in part]
         look(net, works, config)
         out += [raw_counts(work, config) for work in works]
+        follow(len(out))
     return out
 
 

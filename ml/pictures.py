@@ -37,7 +37,12 @@ CAMERA_BITS = (8, 10, 12, 14, 16)
 
 
 class BadPicture(ValueError):
-    """The picture cannot be used; the message is a sentence for the person who brought it."""
+    """The picture cannot be used; the message is a sentence for the person who brought it.
+
+    file: which one it is, where a path was read.
+    """
+
+    file: Path | None = None
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -102,23 +107,31 @@ def read(
     with opened as file, warnings.catch_warnings():
         # Broken files make Pillow warn as well as raise; the sentence below says all of it.
         warnings.filterwarnings("ignore", category=UserWarning)
-        size = file.seek(0, io.SEEK_END)
-        if not size:
-            raise BadPicture("This file is empty. Export the picture again and retry.", "empty")
-        if size > max_bytes:
-            raise _too_many_bytes(max_bytes)
         try:
-            return _decode(file, max_pixels, enough)
-        except BadPicture:
+            return _read(file, max_bytes, max_pixels, enough)
+        except BadPicture as error:
+            error.file = source if isinstance(source, Path) else None
             raise
-        except MemoryError:
-            raise _too_many_pixels(max_pixels) from None
-        except Exception:  # Pillow's decoders raise nearly everything on broken input.
-            raise BadPicture(
-                "This picture is damaged or cut short and cannot be read to its end. "
-                "Copy or export it again and retry.",
-                "broken",
-            ) from None
+
+
+def _read(file: BinaryIO, max_bytes: int, max_pixels: int, enough: int | None) -> Picture:
+    size = file.seek(0, io.SEEK_END)
+    if not size:
+        raise BadPicture("This file is empty. Export the picture again and retry.", "empty")
+    if size > max_bytes:
+        raise _too_many_bytes(max_bytes)
+    try:
+        return _decode(file, max_pixels, enough)
+    except BadPicture:
+        raise
+    except MemoryError:
+        raise _too_many_pixels(max_pixels) from None
+    except Exception:  # Pillow's decoders raise nearly everything on broken input.
+        raise BadPicture(
+            "This picture is damaged or cut short and cannot be read to its end. "
+            "Copy or export it again and retry.",
+            "broken",
+        ) from None
 
 
 def pixels(source: bytes | BinaryIO) -> int:

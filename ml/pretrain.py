@@ -20,7 +20,7 @@ from ml.crops import CROP_CELL_PX, POLICIES, Crop, Mosaics, open_crop, read_crop
 from ml.data import BadData
 from ml.nets import freeze_norms, make_backbone
 from ml.processor import device, half, repeatable
-from ml.progress import Pace
+from ml.progress import Follower, Pace
 from ml.train import AVERAGE_DECAY, CLIP_NORM, make_optimizer, rate_at
 
 Report = Callable[[str], None]
@@ -121,7 +121,7 @@ def pretrain(
     )
     model = fit(teach, classes, net, scale, settings, out / "checkpoint", report, check)
     report("Judge on the crops held out")
-    guesses = _guess(model, judge, scale, settings, check)
+    guesses = _guess(model, judge, scale, settings, report, check)
     told = _metrics([crop.label for crop in judge], guesses, classes)
     low, high = told["accuracy_interval"]
     report(f"Accuracy {told['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%})")
@@ -253,16 +253,19 @@ def _guess(
     crops: Sequence[Crop],
     scale: InputConfig,
     settings: Settings,
+    report: Report,
     check: Callable[[], None],
 ) -> list[int]:
     """Return the class of each crop as the net sees it."""
     mosaics = Mosaics(scale, "none", settings.crop_cell_px, np.random.default_rng(0))
     out: list[int] = []
+    follow = Follower(report, "Judged", len(crops), "crops")
     for start in range(0, len(crops), CHUNK):
         check()
         views = [mosaics.plain(open_crop(c.path)) for c in crops[start : start + CHUNK]]
         inputs = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
         out += model(inputs, 1).argmax(dim=1).tolist()
+        follow(len(out))
     return out
 
 

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 CANCELLED = 3
 # Seconds between two progress lines: one epoch of few fields takes less.
 LEAST_PAUSE = 0.5
+# Seconds between two lines about a work that many items go through.
+TELL_EVERY = 5.0
 
 
 class Cancelled(Exception):
@@ -95,6 +97,29 @@ class Pace:
             return f"0 {self._unit}/s"
         shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
         return f"{shown} {self._unit}/s  {duration((self._total - done) / rate)} left"
+
+
+class Follower:
+    """Called with how many items of a work are done, writes a line now and then, and at the end."""
+
+    def __init__(
+        self,
+        report: Callable[[str], None],
+        what: str,
+        total: int,
+        unit: str = "fields",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._report, self._what, self._total = report, what, total
+        self._pace, self._clock = Pace(total, unit, clock=clock), clock
+        self._last = clock()
+
+    def __call__(self, done: int) -> None:
+        """Tell that so many items are done."""
+        now = self._clock()
+        if done == self._total or now - self._last >= TELL_EVERY:
+            self._last = now
+            self._report(f"{self._what}  {done}/{self._total}  {self._pace.told(done)}")
 
 
 def duration(seconds: float) -> str:

@@ -13,10 +13,11 @@ from ml import calibrate
 from ml.augment import Augmenter, Loaded, Zoom
 from ml.config import BundleConfig
 from ml.data import read_fields
-from ml.examples import early_example
+from ml.examples import Seen, early_example
 from ml.nets import Counter
 from ml.optics import hue
 from ml.predict import build
+from ml.progress import Follower
 from ml.train import Report, load_fields
 
 # Views per field from which novelty is learned: as it is, and in other lights.
@@ -24,18 +25,23 @@ VIEWS = 3
 
 
 def novelty(
-    net: Counter, loaded: Sequence[Loaded], groups: Sequence[str], config: BundleConfig
+    net: Counter,
+    loaded: Sequence[Loaded],
+    groups: Sequence[str],
+    config: BundleConfig,
+    report: Report,
 ) -> calibrate.Novelty:
     """Fit the novelty score to fields as the net sees them; fields of one group look alike.
 
     The hue is that of the fields' own light: a gray picture is no other light of a red one.
     """
     augmenter = Augmenter(config.input, Zoom(), np.random.default_rng(0))
-    rows = [
-        early_example(net, augmenter, item, plain=number == 0)[1]
-        for number in range(VIEWS)
-        for item in loaded
-    ]
+    rows: list[Seen] = []
+    follow = Follower(report, "What is like these fields", VIEWS * len(loaded), "views")
+    for number in range(VIEWS):
+        for item in loaded:
+            rows.append(early_example(net, augmenter, item, plain=number == 0)[1])
+            follow(len(rows))
     hues = np.stack([hue(np.asarray(item.image), item.light) for item in loaded])
     return calibrate.fit_novelty(
         np.stack(rows), list(groups) * VIEWS, calibrate.fit_hue(hues, groups)
@@ -54,8 +60,8 @@ def recalibrate(bundle: Path, data: Path, out: Path, report: Report = print) -> 
     net = build(made)
     fields = read_fields(data, splits=["train"])
     report(f"{len(fields)} training fields")
-    loaded = load_fields(fields, made.config, "marks")
-    fitted = novelty(net, loaded, [field.group for field in fields], made.config)
+    loaded = load_fields(fields, made.config, report=report)
+    fitted = novelty(net, loaded, [field.group for field in fields], made.config, report)
     made = replace(made, calibration=replace(made.calibration, novelty=fitted))
     bundles.save(made, out)
     return made

@@ -21,7 +21,7 @@ from ml.config import BundleConfig, InputConfig, NetConfig
 from ml.data import BadData, Field
 from ml.nets import MULTIPLE, STRIDE, Counter
 from ml.processor import device, half
-from ml.progress import Pace
+from ml.progress import Follower, Pace
 from ml.targets import Batch, collate, loss, type_weights
 
 Report = Callable[[str], None]
@@ -70,14 +70,19 @@ class Settings:
 
 
 def load_fields(
-    fields: Sequence[Field], config: BundleConfig, supervision: str = "marks"
+    fields: Sequence[Field],
+    config: BundleConfig,
+    supervision: str = "marks",
+    report: Report = lambda line: None,
 ) -> list[Loaded]:
-    """Decode all fields into memory; for `supervision` by "counts" without their marks.
+    """Decode all fields into memory; for `supervision` by "counts" without their marks. `report`
+    hears how far it is.
 
     Raises:
         BadData: a picture is missing or broken.
     """
-    loaded = []
+    loaded: list[Loaded] = []
+    follow = Follower(report, "Open", len(fields))
     for field in fields:
         try:
             image = pictures.read(field.path).image
@@ -87,6 +92,7 @@ def load_fields(
         if supervision == "counts":
             field = replace(field, marks=())
         loaded.append(load(field, image, cell_px, config.cell_types, config.input))
+        follow(len(loaded))
     visible = {
         group: least_visible([item for item in loaded if item.group == group])
         for group in {item.group for item in loaded}

@@ -29,11 +29,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_type_is_scored_with_bootstrap_intervals(folder: Path, cli: Cli) -> None:
-    status, out, _ = cli(
+    status, out, aside = cli(
         "evaluate", "--images", folder, "--counts", folder / "counts.csv", "--json"
     )
     scores = json.loads(out)
     assert status == 0
+    assert aside.startswith("Counted  6/6  ")
     assert scores["n"] == 6
     assert 0.0 <= scores["novel"] <= 1.0
     red, white = scores["types"]["RBC"], scores["types"]["WBC"]

@@ -38,6 +38,23 @@ predictor.predict([Path(name) for name in sys.argv[2:]])
 print(peak() - before)
 """
 
+# Prints by how many MiB the peak of memory rose from a command on a few pictures to one on many.
+BATCHES = """
+import sys
+from pathlib import Path
+from ml.__main__ import main
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+
+few, many = sys.argv[1].split("|"), sys.argv[2].split("|")
+main(few)
+before = peak()
+main(many)
+print(peak() - before)
+"""
+
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
@@ -117,3 +134,16 @@ def test_a_hundred_megapixels_are_counted_within_bounds(
     )
     assert done.returncode == 0, done.stderr
     assert 0 < int(done.stdout) < most
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.jpg" for number in range(48)]
+    for file in files:
+        Image.new("RGB", (1000, 1000), (225, 220, 228)).save(file)
+    few, many = ("|".join(["predict", *map(str, some)]) for some in (files[:16], files))
+    done = subprocess.run(
+        [sys.executable, "-c", BATCHES, few, many], capture_output=True, text=True, check=True
+    )
+    # Opened all at once, the pictures would take 120 MiB more.
+    assert int(done.stdout.splitlines()[-1]) < 50

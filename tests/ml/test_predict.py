@@ -216,9 +216,10 @@ def test_the_command_tells_counts_as_lines_and_as_json(cli: Cli, tmp_path: Path)
     paths = [tmp_path / "smear.png", tmp_path / "noise.png"]
     smear(3).image.save(paths[0])
     noise().save(paths[1])
-    status, out, _ = cli("predict", *paths, "--json", "--threads", 1)
+    status, out, aside = cli("predict", *paths, "--json", "--threads", 1)
     rows = json.loads(out)
     assert status == 0
+    assert aside.startswith("Counted  2/2  ")
     assert [row["image"] for row in rows] == [str(path) for path in paths]
     counts = rows[0]["counts"]
     assert list(counts) == TYPES

@@ -42,6 +42,8 @@ def test_an_older_bundle_learns_what_red_cells_look_like(
     data = trained.parent / "data"
     status, told, _ = cli("recalibrate", "--bundle", older, "--data", data, "--out", out)
     assert (status, told.splitlines()[-1]) == (0, f"Wrote {out}")
+    assert "Open  11/11  " in told
+    assert "What is like these fields  33/33  " in told
     before, after = novelties(older, data), novelties(out, data)
     # As it is made by a training.
     assert after == novelties(trained / "bundle", data)
