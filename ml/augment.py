@@ -325,6 +325,9 @@ class Augmenter:
             a, b, c = rng.normal(0.0, 0.05, 3).astype(np.float32)
             picture += (a * across + b * down + c * (across**2 + down**2 - 0.67))[..., None]
         if rng.random() < 0.5:
+            # x is drawn by the height too: in a picture that is wider than high the grain may not
+            # reach far enough, and is then left out. Left so, since the shipped weights came of it:
+            # other bounds would give other numbers to all that is drawn after.
             y, x = rng.integers(NOISE_SIDE - min(height, NOISE_SIDE) + 1, size=2)
             grain = self._noise[y : y + height, x : x + width]
             if grain.shape == (height, width):
