@@ -241,6 +241,9 @@ def train(
     steps = settings.epochs * per_epoch
     pace = Pace(settings.epochs * each, "fields", first * each)
     for epoch in range(first, settings.epochs):
+        # Backbones that leave parts out by chance (stochastic depth) ask torch's generator.
+        drawn_for = np.random.SeedSequence([settings.seed, epoch])
+        torch.manual_seed(int(drawn_for.generate_state(1)[0]))
         net.train()
         if _last(settings.still, epoch, settings.epochs):
             for module in net.modules():

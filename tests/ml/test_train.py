@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ml.config import BundleConfig, InputConfig, NetConfig
 from ml.data import BadData, Field, read_fields, read_table
 from ml.nets import make_backbone
 from ml.predict import Predictor
-from ml.progress import CANCELLED
+from ml.progress import CANCELLED, Cancelled
 from ml.train import Settings, drawn, load_fields, train
 from tests.ml.conftest import EPOCHS, FEW, Cli
 from tests.ml.making import smear, start, write_csv, write_data
@@ -87,6 +88,28 @@ def test_a_training_goes_on_by_what_it_learns_from_not_by_where_that_lies(
     write_csv(data / "fields.csv", [row | {"wbc": int(row["wbc"]) + 1} for row in rows])
     with pytest.raises(BadData, match=r"a training with other settings \(fields\)"):
         call(tmp_path / "begun")
+
+
+def test_a_backbone_that_leaves_parts_out_by_chance_goes_on_as_if_never_ended(
+    tmp_path: Path,
+) -> None:
+    config = BundleConfig(net=NetConfig(name="efficientnet_b0"), input=InputConfig(cell_px=TINY_PX))
+    fields = read_fields(write_fields(tmp_path / "data"), splits=["train"])
+    loaded, settings = load_fields(fields[:2], config), Settings(epochs=2, batch=2)
+
+    def end_in_second_epoch() -> None:
+        if (tmp_path / "ended").is_dir():
+            raise Cancelled
+
+    def call(name: str, check: Callable[[], None]) -> dict[str, torch.Tensor]:
+        net = train(loaded, config, settings, tmp_path / name, lambda line: None, check=check)
+        return net.state_dict()
+
+    whole = call("whole", lambda: None)
+    with pytest.raises(Cancelled):
+        call("ended", end_in_second_epoch)
+    again = call("ended", lambda: None)
+    assert all(torch.equal(again[name], value) for name, value in whole.items())
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_it_begins(
