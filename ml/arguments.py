@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ml.bundle import BASE
-from ml.config import FRAME, NORMS, InputConfig, NetConfig
+from ml.config import FRAME, LEAST_CELL_PX, NORMS, InputConfig, NetConfig
 
 
 def parser() -> argparse.ArgumentParser:
@@ -131,7 +131,7 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     command.add_argument("--norm", choices=NORMS, default="batch", help="how to normalize features")
     command.add_argument("--weights", choices=("none", "imagenet"), default="none")
     command.add_argument(
-        "--cell-px", type=_above_zero, default=None, help="red cells' width in the net"
+        "--cell-px", type=_cell_px, default=None, help="red cells' width in the net"
     )
 
 
@@ -153,13 +153,24 @@ def _whole(text: str, least: int = 0) -> int:
 
 
 def _above_zero(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
     return value
+
+
+def _cell_px(text: str) -> float:
+    value = _number(text)
+    if not (value >= LEAST_CELL_PX and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"must be {LEAST_CELL_PX:g} pixels or more, not {text}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def shown(options: argparse.Namespace, threads: int) -> str:
@@ -171,8 +182,10 @@ def shown(options: argparse.Namespace, threads: int) -> str:
     told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
     told += ["limit_fields", "folds", "seeds"]
     for name in told:
-        if getattr(options, name) != getattr(plain, name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+        value = getattr(options, name)
+        if value != getattr(plain, name):
+            told_as = f"{value:g}" if isinstance(value, float) else str(value)
+            words += [f"--{name.replace('_', '-')}", told_as]
     if options.start is not None:
         words += ["--start", "STAGE1"]
     return shlex.join(words)

@@ -84,6 +84,10 @@ class Pyramid(Backbone):
         """Return the modules `late` is made of."""
         return [*list(self.body)[1:], self.laterals, self.merge]
 
+    def given(self) -> nn.Module:
+        """Return torchvision's part: the pyramid is new, and its norms know no statistics yet."""
+        return self.body
+
     def load_imagenet(self, name: str) -> None:
         """Give the body the weights that torchvision trained on ImageNet, downloaded once.
 

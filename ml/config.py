@@ -8,6 +8,8 @@ from typing import Any
 FORMAT = 1
 # Width of a normal red cell on a stained, dried smear in micrometers (6 to 8).
 RED_CELL_MICRONS = 7.5
+# A red cell's least width in the net: a map pixel (`ml.nets.STRIDE`). Narrower ones share one.
+LEAST_CELL_PX = 8.0
 # A picture is looked at again, at the scale just found, when that is off by more than this (log2).
 SCALE_CLOSE = 0.2
 

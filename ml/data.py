@@ -67,18 +67,18 @@ class Field:
         return self.counts.get(code) == sum(mark.code == code for mark in self.marks)
 
 
-def read_fields(folder: Path, *, splits: Iterable[str], sources: Iterable[str] = ()) -> list[Field]:
-    """Read the fields of the given splits (and sources, when given) from fields.csv.
+def read_fields(folder: Path, *, splits: Iterable[str]) -> list[Field]:
+    """Read the fields of the given splits from fields.csv.
 
     Raises:
         BadData: a file or a column is missing, a count is no whole number, a box lies outside
             its picture, or nothing is left.
     """
-    splits, sources = set(splits), set(sources)
+    splits = set(splits)
     boxes = read_boxes(folder / "boxes.csv")
     fields = []
     for row in read_table(folder / "fields.csv", ("image", "source", "split", "rbc", "wbc", "plt")):
-        if row["split"] not in splits or (sources and row["source"] not in sources):
+        if row["split"] not in splits:
             continue
         counts = counts_of(row, BASE_TYPES)
         label_set = "txl"

@@ -51,12 +51,11 @@ def aggregate_accuracy(true: Doubles, told: Doubles) -> float | None:
     return None if total == 0 else 1.0 - abs(float(told.sum()) - total) / total
 
 
-def constant_mae(true: Doubles, constant: float | None = None) -> float:
-    """Return the error of the same answer for every field: `constant`, or else the median of
-    these very counts, the best any constant could do.
+def constant_mae(true: Doubles) -> float:
+    """Return the error of the same answer for every field: the median of these very counts, the
+    best any constant could do.
     """
-    value = float(np.median(true)) if constant is None else constant
-    return float(np.abs(true - value).mean())
+    return float(np.abs(true - np.median(true)).mean())
 
 
 def accuracy(true: Doubles, told: Doubles) -> float:

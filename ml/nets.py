@@ -86,6 +86,10 @@ class Backbone(nn.Module):
         """Return the modules `late` is made of."""
         raise NotImplementedError
 
+    def given(self) -> nn.Module:
+        """Return the part whose norms may be kept as they came."""
+        return self
+
 
 class HemaNet(Backbone):
     """The light residual net: features at 1/8 of the picture with context from 1/16.
@@ -175,7 +179,7 @@ class Counter(nn.Module):
         """Set training mode, in which frozen norms stay as they are."""
         super().train(mode)
         if self._frozen:
-            freeze_norms(self.backbone)
+            freeze_norms(self.backbone.given())
         return self
 
     def forward(self, pictures: Tensor) -> Output:

@@ -68,7 +68,7 @@ class Classifier(nn.Module):
         """Set training mode, in which frozen norms stay as they are."""
         super().train(mode)
         if self._frozen:
-            freeze_norms(self.backbone)
+            freeze_norms(self.backbone.given())
         return self
 
     def forward(self, canvases: Tensor, along: int) -> Tensor:
@@ -80,7 +80,9 @@ class Classifier(nn.Module):
             tiles = F.avg_pool2d(features, features.shape[-1] // along)
         else:
             tiles = F.adaptive_avg_pool2d(features, along)
-        logits: Tensor = self.out(tiles.permute(0, 2, 3, 1).flatten(0, 2))
+        # In whole precision on a GPU too: half of it rounds what tells look-alikes apart.
+        with torch.autocast(tiles.device.type, enabled=False):
+            logits: Tensor = self.out(tiles.permute(0, 2, 3, 1).flatten(0, 2))
         return logits
 
 

@@ -36,7 +36,6 @@ def _declare() -> None:
 _declare()
 
 from torchvision import models  # noqa: E402
-from torchvision.models import feature_extraction  # noqa: E402
 from torchvision.transforms import v2 as transforms  # noqa: E402
 
-__all__ = ["feature_extraction", "models", "transforms"]
+__all__ = ["models", "transforms"]

@@ -201,6 +201,16 @@ def test_frozen_norms_stay_and_the_others_move() -> None:
         assert all(torch.equal(v, after[k]) for k, v in before.items()) == stays
 
 
+def test_norms_that_come_new_with_the_pyramid_are_not_frozen() -> None:
+    net = Counter(NetConfig(name="resnet18", norm="frozen"), TYPES).train()
+    before = {k: v.clone() for k, v in net.state_dict().items() if "running" in k}
+    net(torch.rand(2, 3, 64, 64))
+    after = net.state_dict()
+    moved = {k for k, v in before.items() if not torch.equal(v, after[k])}
+    assert moved == {k for k in before if not k.startswith("backbone.body.")}
+    assert moved
+
+
 def saved(folder: Path, name: str) -> dict[str, Any]:
     """Write what stage 1 would, and return its weights."""
     torch.manual_seed(7)
@@ -245,6 +255,7 @@ def test_the_card_tells_of_stage_1_by_its_own_files(cli: Cli, data: Path, tmp_pa
         assert "{{" not in card
         assert "- 11 fields: BCCD dataset: Shenggan 2017, MIT license" in card
         assert "| BCCD: test fields | RBC | 3 |" in card
+        assert f"--cell-px {TINY_PX:g} --limit-fields 11" in card
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from ml.__main__ import main
 from ml.config import InputConfig, NetConfig
 from ml.crops import Crop, Mosaics, read_crops, sides
 from ml.files import read_json
-from ml.pretrain import Settings, pretrain
+from ml.pretrain import Classifier, Settings, pretrain
 from ml.progress import Cancelled
 from tests.ml.conftest import Cli
 from tests.ml.tiny import CLASSES, TINY_PX, write_crops
@@ -51,6 +52,12 @@ def test_learns_and_says_how_well_it_tells_held_out_crops_apart(
     # Of the crops it learned from, the last epoch's line tells: chance would be a third.
     last = [line for line in told.splitlines() if line.startswith("epoch 12/12")][-1]
     assert float(last.split("right ")[1].split("%")[0]) > 45
+
+
+def test_the_last_layer_computes_in_whole_precision_where_the_rest_takes_half() -> None:
+    net = Classifier(NetConfig(), 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net(torch.rand(1, 3, 64, 64), 1).dtype == torch.float32
 
 
 def test_goes_on_where_it_was_ended_and_ends_the_same(crops: Path, tmp_path: Path) -> None:
@@ -111,7 +118,8 @@ def test_killed_while_it_put_its_state_away_it_still_has_it(
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--cell-px", "0", "must be a number above 0, not 0"),
+        ("--cell-px", "0", "must be 8 pixels or more, not 0"),
+        ("--cell-px", "7.9", "must be 8 pixels or more, not 7.9"),
         ("--crop-cell-px", "nan", "must be a number above 0, not nan"),
         ("--seed", "-1", "must be a whole number of 0 or more, not -1"),
         ("--epochs", "0", "must be a whole number of 1 or more, not 0"),
