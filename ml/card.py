@@ -66,6 +66,7 @@ def write(
         "net": f"{_net(config.net)} {HEADS[config.net.head]}",
         "cell_px": f"{config.input.cell_px:g}",
         "stage1": "" if stage1 is None else _learned(stage1),
+        "labs": _labs(sources),
         "fields": f"{sum(sources.values()):,}",
         "replayed": f"{replayed:,}",
         "credits": "\n".join(lines),
@@ -74,6 +75,11 @@ def write(
     }.items():
         filled = filled.replace("{{" + name + "}}", words)
     return filled
+
+
+def _labs(sources: Mapping[str, int]) -> str:
+    many = f"{len(sources)} sources" if len(sources) > 1 else "one source"
+    return f"{many} only ({', '.join(NAMES.get(name, name) for name in sources)})"
 
 
 def _net(net: NetConfig) -> str:

@@ -256,6 +256,7 @@ def test_the_card_tells_of_stage_1_by_its_own_files(cli: Cli, data: Path, tmp_pa
         assert "- 11 fields: BCCD dataset: Shenggan 2017, MIT license" in card
         assert "| BCCD: test fields | RBC | 3 |" in card
         assert f"--cell-px {TINY_PX:g} --limit-fields 11" in card
+        assert "Trained on fields of one source only (BCCD)" in card
 
 
 @pytest.mark.parametrize(
