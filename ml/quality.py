@@ -28,8 +28,9 @@ EVERY = 4
 # Blur that removes detail this fine (share of a red cell's width) is what focus is measured by:
 # 0.6 um, a little more than an oil lens resolves.
 DETAIL = 1 / 12
-# Real fields have 1.63 at least; blurred by 0.08 of a cell's width (standard deviation) at most
-# 1.38. From there on counts drop: by 9 % at 0.08, by a third at 0.15.
+# Chosen with the bundle before: real fields had 1.63 at least (now 1.71); blurred by 0.08 of a cell's
+# width (standard deviation) at most 1.38. The shipped net is less patient: it loses a tenth of the
+# red cells at 0.05, a third at 0.1.
 SHARP = 1.45
 # An empty slide this dark (of 255) leaves less than a quarter of the camera's levels to the cells.
 DARK = 64
@@ -39,7 +40,7 @@ WHITE = 254
 LOST = 0.75
 # Green density (natural logarithm) from which on a pixel is stained: an unstained one has 0.03.
 STAINED = 0.1
-# The tenth of the picture that is densest has at least 0.25 in real fields; a third of the stain is
+# The tenth of the picture that is densest has at least 0.24 in real fields; a third of the stain is
 # left below this, and counts begin to change. It says so only where cells cover as much.
 FAINT = 0.13
 COVERED = 0.2
