@@ -60,7 +60,7 @@ def main() -> int:
     told = {
         "smears": smear_rows(smears, plain),
         "strangers": stranger_rows(predictor, smears, plain, options.photos),
-        "spoiled": spoiled_rows(predictor, smears),
+        "spoiled": spoiled_rows(predictor, smears, plain),
     }
     print(json.dumps(told, indent=2) if options.json else table(told))
     return 0
@@ -163,14 +163,20 @@ def bootstrap(
     return float(low), float(high)
 
 
-def spoiled_rows(predictor: Predictor, smears: Sequence[Smear]) -> list[dict[str, Any]]:
-    """Return how often a spoiled field is found out, and for the right reason."""
+def spoiled_rows(
+    predictor: Predictor, smears: Sequence[Smear], plain: Sequence[FieldPrediction]
+) -> list[dict[str, Any]]:
+    """Return how often a spoiled field is found out, and for the right reason, and what is left
+    of the red cells that were counted in it before.
+    """
     rows = []
     some = first_of_each(smears)
+    before = {id(smear): told for smear, told in zip(smears, plain, strict=True)}
     for name, (fault, spoil) in SPOILED.items():
         told = predict(predictor, [spoil(s.image, s.cell_px) for s in some])
         for split in dict.fromkeys(smear.split for smear in some):
             own = [t for s, t in zip(some, told, strict=True) if s.split == split]
+            same = [before[id(s)] for s in some if s.split == split]
             rows.append(
                 {
                     "spoiled": name,
@@ -180,9 +186,15 @@ def spoiled_rows(predictor: Predictor, smears: Sequence[Smear]) -> list[dict[str
                     "found": float(np.mean([fault in t.quality.faults for t in own])),
                     "any": float(np.mean([bool(t.quality.faults) for t in own])),
                     "novel": float(np.mean([t.novel for t in own])),
+                    "left": red_cells(own) / red_cells(same),
                 }
             )
     return rows
+
+
+def red_cells(told: Sequence[FieldPrediction]) -> float:
+    """Return how many red cells were counted in all."""
+    return sum(one.counts["RBC"].raw for one in told)
 
 
 def table(told: dict[str, Any]) -> str:
@@ -200,11 +212,14 @@ def table(told: dict[str, Any]) -> str:
             f"  {row['kind']:<28} {row['n']:>4}  {row['auroc']:.3f} ({low:.3f} to {high:.3f}) "
             f"{row['novel']:>6.0%} {row['warned']:>6.0%}"
         )
-    lines.append("spoiled: fields, found for the right reason, for any, called novel")
+    lines.append(
+        "spoiled: fields, found for the right reason, for any, called novel, red cells left"
+    )
     for row in told["spoiled"]:
         lines.append(
             f"  {row['spoiled']:<24} {row['set']:<18} {row['n']:>4} {row['fault']:<8} "
-            f"{row['found']:>6.0%} {row['any']:>6.0%} {row['novel']:>6.0%}"
+            f"{row['found']:>6.0%} {row['any']:>6.0%} {row['novel']:>6.0%} "
+            f"{row['left']:>5.2f}"
         )
     return "\n".join(lines)
 
