@@ -23,10 +23,12 @@ from ml.optics import Floats, background, density
 # nothing is known of how its annotators did it.
 VISIBLE = 0.17
 # Share of the cells they did count at the border of the picture that may lie below that.
+# Chosen by hand: what lies lower is taken for slips of the annotators.
 VISIBLE_TAIL = 0.03
 # Pictures are kept at no more than this many pixels per red cell: the largest zoom whose counts
 # train (2 to the power of 0.8, `Zoom.counted`, times 48 pixels) needs no more.
 KEEP_CELL_PX = 84.0
+# Side of the noise that grain is cut from: larger than any canvas.
 NOISE_SIDE = 1024
 # Left, top, right, bottom in pixels.
 Area = tuple[float, float, float, float]
@@ -57,7 +59,8 @@ class Zoom:
 # The last part of a training shows fields nearly as they will come: whole, mostly at the scale that
 # the counter takes, and often in their own light.
 SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.75, guessed=0.8)
-# Spread (log2) about the guessed scale.
+# Spread (log2) about the guessed scale: well within what no second look is taken for
+# (`SCALE_CLOSE`), chosen by hand.
 GUESSED_SPREAD = 0.04
 
 

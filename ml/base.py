@@ -29,9 +29,11 @@ from ml.progress import Follower
 from ml.recalibrate import novelty
 from ml.train import Report, Settings, load_fields, train
 
+# Parts of the training fields, one of which calibrates: the usual five-fold share, a fifth.
 FOLDS = 5
 # Fields kept as features in the bundle, per group: enough to remember, small enough to ship.
 REPLAYED = 100
+# Pictures opened at a time.
 CHUNK = 16
 
 

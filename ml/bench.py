@@ -32,10 +32,12 @@ from ml.synthetic import render_slide
 
 # What is timed by default: fields of the size and the width of red cells of the BCCD data set.
 WIDTH, HEIGHT, CELL_PX = 640, 480, 104.0
+# About as a camera stores them, and how many are given at a time.
 JPEG_QUALITY = 95
 BATCHES = (1, 4, 8, 16)
 # Side of the square matrices whose product shows what the processor can do at most.
 MATRIX = 2048
+# Rounds timed at least: one alone may have been disturbed.
 LEAST_ROUNDS = 3
 # A worker's resident memory is read after this many fields, one at a time.
 WARM_FIELDS = 20

@@ -17,14 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+# Share of true counts that an interval should hold: what the site promises its readers.
 COVERAGE = 0.9
 # With fewer residuals than this the quantile would be their largest one at best: see `quantiles`.
 FEWEST = 19
 # A score of this or more means unlike the training data.
 NOVELTY_THRESHOLD = 0.5
-# Share of pictures like the training data that may be called novel.
+# Share of pictures like the training data that may be called novel: one in 200, chosen so that
+# a warning stays rare in a day's work.
 FALSE_ALARMS = 0.005
 # Share of the plain variance mixed into the covariance: 128 features from some hundred pictures.
+# Chosen by hand.
 SHRINKAGE = 0.1
 
 

@@ -32,11 +32,13 @@ from ml.progress import Reporter
 from ml.replay import Example
 from ml.tuning import Own, Task, raw_counts, tune
 
+# Chosen by hand.
 EPOCHS = 16
 # Views cached per field: more for few fields, so that the memory stays bounded.
 MOST_VIEWS, LEAST_VIEWS, VIEWS = 8, 2, 1200
 # Parts of the study's fields for the intervals; a fit for them takes this share of the epochs.
 FOLDS = 3
+# Half of them, since so many fits more are needed.
 FOLD_EPOCHS = 0.5
 # With fewer residuals of its own, a study keeps the base's intervals where those are wider.
 OWN_RESIDUALS = 10

@@ -20,6 +20,7 @@ Floats = NDArray[np.float32]
 PROBE_SIDE = 160
 # The color of what is stained: of one row and column of pixels in so many, where the three
 # densities together are above this (an unstained pixel has 0.1) in at least this share of them.
+# Chosen by hand on training fields.
 HUE_EVERY = 6
 HUE_STAINED = 0.25
 HUE_LEAST = 0.02

@@ -26,6 +26,7 @@ from ml.synthetic_stains import STAINS, Array, Look, draw_look
 
 __all__ = ["STAINS", "SyntheticField", "render", "render_slide"]
 
+# Bounds to what is drawn, so that a typing error draws no picture for hours.
 MIN_SIDE, MAX_SIDE = 32, 4096
 MIN_CELL, MAX_CELL = 8.0, 1024.0
 

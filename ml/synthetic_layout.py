@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from ml.synthetic_cells import Body
 from ml.synthetic_stains import Look
 
+# More than any field holds: a bound to the time that placing takes.
 MAX_CELLS = 5000
 # Centers of two red cells are at least this share of their radii's sum apart: both outlines and
 # most of both cells stay visible, so that a person can count them.
 RED_GAP = 0.74
+# White cells hardly lie on others; chosen by eye.
 WHITE_GAP = 0.97
 # Share of the area that discs shrunk by these gaps may cover. Random placement without moving
 # anything jams at 0.547 (random sequential adsorption); it is still quick at this share.
 FULL = 0.43
+# Tries to place a cell before another layout is begun.
 TRIES = 30
 # Widths of white cells in red cell widths (7 um): lymphocytes 9-12 um, others 12-17 um; and how
 # often each kind is seen in blood.
@@ -29,6 +32,7 @@ WHITE_KINDS: dict[str, tuple[float, float, float]] = {
     "eosinophil": (0.06, 1.7, 2.0),
     "basophil": (0.02, 1.5, 1.75),
 }
+# Room made for a white cell, about a neutrophil's width; platelets are 2-3 um wide.
 WHITE_WIDTH = 1.85
 PLATELET_WIDTH = 0.38
 

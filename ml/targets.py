@@ -23,10 +23,12 @@ SIGMA = 0.8
 # Red cells are many (medians of a BCCD field: 24, 1, 1); the others would drown without more
 # weight. Those of the first trial on the training fields, kept since.
 TYPE_WEIGHTS = {"RBC": 1.0, "WBC": 6.0, "PLT": 8.0}
+# A study's own types are taken to be as rare as white cells.
 NEW_TYPE_WEIGHT = 6.0
 # Of a field's map beside its count and its scale: a map pixel off by the height of one cell on it
 # (0.25 at `SIGMA`) costs as much as a count off by one, 0.25.
 MAP_WEIGHT = 4.0
+# Chosen by hand with the weights above, kept since.
 COUNT_WEIGHT = 0.5
 SCALE_WEIGHT = 1.0
 

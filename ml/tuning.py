@@ -18,17 +18,22 @@ from ml.replay import Example
 from ml.targets import Batch, loss, mark_map, type_weights
 from ml.train import rate_at
 
+# As in `ml.train.Settings`.
 BATCH = 8
 # Share of epochs in which only the head learns: a new head on old features first, then the
 # features, keeps more of what they know (arXiv 2202.10054).
+# The share and the rates were chosen by hand: a new head may move five times as fast as what
+# is known already.
 PROBE_SHARE = 0.2
 PROBE_RATE = 3e-3
 RATE = 6e-4
 WEIGHT_DECAY = 1e-3
+# About the last 50 steps, 1 / (1 - decay): a tuning has some hundred.
 AVERAGE_DECAY = 0.98
 CLIP_NORM = 5.0
 # Examples of the study in an epoch at least (few fields are shown in several views), and of the
-# base at least and for each of the study's.
+# base at least and for each of the study's. Chosen by hand: some eight batches of the one, six of
+# the other.
 LEAST_OWN = 64
 REPLAY_LEAST = 48
 REPLAY_SHARE = 0.75
