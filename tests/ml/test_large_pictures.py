@@ -116,8 +116,8 @@ def test_cells_are_as_wide_as_they_are_where_a_picture_is_held_below_the_nets_sc
     assert held.map_step > 1.5 * known.map_step
     assert known.cell_px == pytest.approx(wide, rel=0.01)
     assert held.cell_px == pytest.approx(wide, rel=0.01)
-    # The search finds drawn cells too wide (`ml.search.LEVEL`), and no second look mends it here; it
-    # changes no count, since as many pixels are looked at.
+    # The search finds drawn cells too wide (`ml.search.LEVEL`), and no second look mends it here:
+    # that changes no count, since as many pixels are looked at.
     assert searched.cell_px == pytest.approx(found.cell_px, rel=0.2)
     assert searched.counts == held.counts
 
