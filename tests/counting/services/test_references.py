@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from counting.models import Field, Reading, ReferenceCount, Study
+from counting.models import Field, Reading, ReferenceCount, Slide, Study
 from counting.services import studies
-from tests.counting.conftest import People, count
+from tests.counting.conftest import People, bare_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -48,8 +48,26 @@ def test_one_reader_is_enough_by_default(field: Field, people: People) -> None:
 def test_two_readers_who_agree_make_a_consensus(field: Field, people: People) -> None:
     count(field, people.bob, RBC=20, PLT=1)
     assert current(field) is None
-    count(field, people.rita, RBC=21, PLT=1)
+    count(field, people.rita, RBC=22, PLT=1)
     assert current(field) == ("consensus", {"RBC": 21, "PLT": 1})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_half_a_cell_goes_up_as_often_as_down_and_always_the_same_way(
+    slide: Slide, people: People
+) -> None:
+    means = []
+    for field in bare_fields(slide, 40):
+        # A rare cell is where a rule that leans one way would weigh most.
+        count(field, people.bob, WBC=1, PLT=7)
+        count(field, people.rita, WBC=0, PLT=8)
+        means.append(current(field))
+        count(field, people.bob, WBC=0, PLT=8)
+        count(field, people.rita, WBC=1, PLT=7)
+        assert current(field) == means[-1]
+    for code, half in (("WBC", 0.5), ("PLT", 7.5)):
+        up = sum(found[1][code] > half for found in means if found)
+        assert 12 <= up <= 28  # by lot 20, and 99 in 100 times no further from it
 
 
 @pytest.mark.usefixtures("two_readers")

@@ -1,0 +1,38 @@
+"""The counts of a study as CSV say whose counts stand behind each number."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.test import Client
+
+from counting.models import Field, Study
+from tests.counting.conftest import People, count
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two_readers(study: Study) -> None:
+    Study.objects.filter(pk=study.pk).update(readers_per_field=2)
+
+
+def exported(client: Client, field: Field, code: str = "RBC") -> dict[str, str]:
+    """The row of a field's cell type."""
+    answer = client.get(f"/api/v1/studies/{field.study_id}/counts.csv")
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    rows = csv.DictReader(io.StringIO(text))
+    return next(r for r in rows if r["field_id"] == str(field.pk) and r["cell_type"] == code)
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_mean_comes_with_the_counts_that_it_is_of(
+    alice: Client, field: Field, people: People
+) -> None:
+    count(field, people.bob, RBC=20)
+    count(field, people.rita, RBC=22)
+    row = exported(alice, field)
+    assert (row["count"], row["basis"]) == ("21", "consensus")
+    assert (row["reader"], row["reader_count"]) == ("bob + rita", "20 + 22")
