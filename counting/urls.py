@@ -77,6 +77,7 @@ urlpatterns = [
     path("slides/<int:slide_id>/report.csv", reports.table, name="slide-report-csv"),
     path("fields/<int:field_id>/", fields.field, name="field"),
     path("fields/<int:field_id>/rule/", review.rule, name="field-rule"),
+    path("fields/<int:field_id>/rule/undo/", review.withdraw, name="field-rule-undo"),
     path("fields/<int:field_id>/image/", fields.image, name="field-image"),
     path("fields/<int:field_id>/count-map/", fields.count_map, name="field-count-map"),
     path("fields/<int:field_id>/thumbnail/", fields.thumbnail, name="field-thumbnail"),

@@ -105,6 +105,13 @@ class RulingsView(APIView):
         )
         return Response(ReferenceSerializer(reference).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(responses={204: None, 400: ErrorSerializer})
+    def delete(self, request: Request, field_id: int) -> Response:
+        """Take your own ruling back: the two readings wait again. The history keeps both."""
+        field = access.get_field_for(signed_in(request), field_id, Role.REVIEWER)
+        rulings.withdraw(field=field, reviewer=signed_in(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
 
 class FlagView(APIView):
     @extend_schema(

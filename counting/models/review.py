@@ -104,7 +104,10 @@ class Ruling(models.Model):
     """A reviewer's word on which of two readings holds. Only ever added; the newest counts."""
 
     field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="rulings")
-    reading = models.ForeignKey(Reading, on_delete=models.PROTECT, related_name="rulings")
+    # None where the reviewer takes back what they said before.
+    reading = models.ForeignKey(
+        Reading, on_delete=models.PROTECT, null=True, related_name="rulings"
+    )
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -114,4 +117,4 @@ class Ruling(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"{self.reading} ruled by {self.reviewer}"
+        return f"{self.reading or self.field} ruled by {self.reviewer}"

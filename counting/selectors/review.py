@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Study
+from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Ruling, Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +88,18 @@ def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
         field=OuterRef("pk"), reader=reviewer, state=Reading.State.SUBMITTED
     )
     return differing(study).exclude(Exists(own))
+
+
+def standing_rulings(reviewer: User) -> QuerySet[Ruling]:
+    """Return the reviewer's rulings that fields have their reference count by, oldest first."""
+    later = Ruling.objects.filter(field=OuterRef("field"), pk__gt=OuterRef("pk"))
+    held = ReferenceCount.objects.filter(
+        reading=OuterRef("reading"),
+        basis=ReferenceCount.Basis.RULING,
+        superseded_at__isnull=True,
+    )
+    rulings = Ruling.objects.filter(reviewer=reviewer).filter(Exists(held))
+    return rulings.exclude(Exists(later)).select_related("field__slide", "reading").order_by("pk")
 
 
 def unmatched(reading: Reading, other: Reading, reach: float) -> set[int]:

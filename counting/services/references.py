@@ -167,13 +167,16 @@ def _is_flagged(field: Field) -> bool:
 
 
 def _ruled(field: Field, readings: list[Reading]) -> Reading | None:
-    """Return what a reviewer said last: a reading chosen among two, or their own count."""
+    """Return what a reviewer said last: a reading chosen among two, or their own count.
+
+    None where nobody ruled, and where the last word takes a ruling back.
+    """
     own = [reading for reading in readings if reading.ruling]
-    chosen = field.rulings.select_related("reading").last()
+    said = field.rulings.select_related("reading").last()
     counted = max(own, key=_submitted_at) if own else None
-    if chosen is None or (counted and _submitted_at(counted) > chosen.created_at):
+    if said is None or (counted and _submitted_at(counted) > said.created_at):
         return counted
-    return chosen.reading
+    return said.reading
 
 
 def _submitted_at(reading: Reading) -> datetime:

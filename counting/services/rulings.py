@@ -63,3 +63,35 @@ def rule(
     reference = references.update(field=field, actor=reviewer)
     assert reference is not None, "a ruling always gives a reference count"
     return reference
+
+
+@transaction.atomic
+def withdraw(*, field: Field, reviewer: User) -> None:
+    """Take back what `reviewer` ruled: the two readings wait for a ruling again.
+
+    Both the ruling and its withdrawal stay.
+
+    Raises:
+        Refused: no ruling by `reviewer` holds here.
+    """
+    field = Field.objects.select_for_update().get(pk=field.pk)
+    ruling = review.standing_rulings(reviewer).filter(field=field).last()
+    if ruling is None or ruling.reading is None:
+        raise Refused(
+            _("The count of this field does not rest on a ruling of yours: nothing to undo."),
+            "no_ruling",
+        )
+    withdrawn = Ruling.objects.create(field=field, reviewer=reviewer)
+    audit.record(
+        actor=reviewer,
+        action="ruling.withdraw",
+        target=withdrawn,
+        study_id=field.study_id,
+        old={
+            "field": field.pk,
+            "ruling": ruling.pk,
+            "reading": ruling.reading.pk,
+            "counts": ruling.reading.counts,
+        },
+    )
+    references.update(field=field, actor=reviewer)

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_safe
 
@@ -24,15 +25,18 @@ KEEP_SECONDS = 7 * 24 * 3600
 @login_required
 @require_safe
 def field(request: HttpRequest, field_id: int) -> HttpResponse:
-    """Show the counting screen, starting with this field."""
+    """Show the counting screen, starting with this field; `?from=review` goes back there."""
     row = access.get_field_for(signed_in(request), field_id)
+    is_reviewer = pages.study_frame(row.study, signed_in(request)).is_reviewer
+    from_review = is_reviewer and request.GET.get("from") == "review"
     context = {
         "field": row,
         "study": row.study,
         "cell_types": row.study.cell_types.all(),
         "rule": CountingRule(row.study.counting_rule),
         "previous": pages.field_before(row),
-        "is_reviewer": pages.study_frame(row.study, signed_in(request)).is_reviewer,
+        "is_reviewer": is_reviewer,
+        "back": reverse("review", args=[row.study_id]) if from_review else "",
         "flag_reasons": FlagReason.choices,
     }
     return render(request, "counting/field.html", context)

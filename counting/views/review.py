@@ -74,6 +74,7 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         place=place + 1,
         waiting=len(waiting),
         following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
+        ruled=differences.standing_rulings(signed_in(request)).filter(field__study=study).last(),
         elsewhere=differences.differing(study).count() - len(waiting),
         rule=CountingRule(study.counting_rule).label,
         tolerance=round(study.agreement_tolerance * 100, 1),
@@ -93,6 +94,15 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     rulings.rule(field=field, reviewer=signed_in(request), reading_id=chosen, against=against)
     messages.success(request, _("%(name)s has its count now.") % {"name": field.name})
     return redirect("review", field.study_id)
+
+
+@action(_back)
+def withdraw(request: HttpRequest, field_id: int) -> HttpResponse:
+    """Take a ruling back, and show its field again."""
+    field = access.get_field_for(signed_in(request), field_id, Role.REVIEWER)
+    rulings.withdraw(field=field, reviewer=signed_in(request))
+    messages.success(request, _("Your ruling on %(name)s is undone.") % {"name": field.name})
+    return redirect(f"{_back(field_id)}?field={field_id}")
 
 
 def _sides(found: differences.Difference) -> list[Side]:

@@ -126,6 +126,7 @@ const BUTTONS = {
   3: '[data-key="3"]',
   m: "button[data-marks]",
   l: "[data-later]",
+  u: "[data-undo-ruling]",
 };
 /** Those that may be held down; a held ruling would rule on the field that comes next. */
 const MAY_REPEAT = new Set(["+", "=", "-"]);
@@ -133,8 +134,8 @@ const MAY_REPEAT = new Set(["+", "=", "-"]);
 const form = document.querySelector("[data-review]");
 const review = form instanceof HTMLElement ? new Review(form) : null;
 
-// Nor must a second press rule on the next field.
-form?.addEventListener("submit", () => {
+// Nor must a second press rule on the next field, or undo one more ruling.
+document.addEventListener("submit", () => {
   removeEventListener("keydown", press);
 });
 

@@ -47,10 +47,19 @@ def test_one_key_rules_and_another_counts_again(
     expect(page.get_by_role("heading", name="S1 / 2.png")).to_be_visible()
     assert reference(fields[0]) == {"RBC": 8}
 
+    page.keyboard.press("u")
+    expect(page.get_by_role("status")).to_contain_text("Your ruling on 0.png is undone")
+    expect(page.get_by_role("heading", name="S1 / 0.png")).to_be_visible()
+    assert reference(fields[0]) is None
+    page.keyboard.press("2")
+    expect(page.get_by_role("heading", name="S1 / 2.png")).to_be_visible()
+    assert reference(fields[0]) == {"RBC": 20}
+
     page.keyboard.press("3")
     expect(page).to_have_url(re.compile(f"/fields/{fields[2]}/"))
     expect(page.locator("[data-saved]")).to_have_text("Nothing to save yet")
     page.locator("[data-type=RBC] [data-number]").fill("14")
     submit(page)
-    expect(page).not_to_have_url(re.compile("/fields/"))
+    expect(page).to_have_url(re.compile(f"/studies/{script.study}/review/"))
+    expect(page.get_by_role("heading", name="Nothing waits for your ruling")).to_be_visible()
     assert reference(fields[2]) == {"RBC": 14, "WBC": 0, "PLT": 0}

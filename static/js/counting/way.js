@@ -18,6 +18,8 @@ export class Way {
   constructor(screen) {
     this.screen = screen;
     this.asking = false;
+    /** Where the reader goes once the field is done, when they came from there; else the next one. */
+    this.back = screen.root.dataset.back ?? "";
     /** Fields by name that the reader went on from. @type {Map<number, string>} */
     this.names = new Map();
     /** Fields whose counts the server did not take. @type {Map<number, Refused>} */
@@ -76,7 +78,7 @@ export class Way {
     }
     this.stopAsking();
     const sent = saver.submit(field.id, screen.toSend(true, tally.reading(leaveOut)));
-    const next = screen.fields.ready(field.id);
+    const next = this.back ? null : screen.fields.ready(field.id);
     if (next === null) await this.#waitFor(sent);
     else {
       // Told by saveState when it fails.
@@ -130,6 +132,11 @@ export class Way {
   async goOn(next, words = gettext("Submitted.")) {
     const { screen } = this;
     screen.busy = true;
+    if (this.back) {
+      screen.panel.announce(words);
+      location.assign(this.back);
+      return;
+    }
     let id = next?.field ?? null;
     if (next === null) {
       try {

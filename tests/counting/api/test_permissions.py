@@ -72,6 +72,7 @@ TABLE: tuple[Row, ...] = (
     ("api-review", "get", None, 200, 200, 403, 404, 401),
     # Nothing differs here: a reviewer is told so, a reader may not rule at all.
     ("api-rulings", "post", {"reading": 1}, 400, 400, 403, 404, 401),
+    ("api-rulings", "delete", None, 400, 400, 403, 404, 401),
     ("api-flag", "post", {"reason": "focus"}, 201, 201, 201, 404, 401),
     ("api-flag", "delete", None, 400, 400, 403, 404, 401),
     ("api-comments", "get", None, 200, 200, 200, 404, 401),

@@ -72,6 +72,7 @@ TABLE: tuple[Row, ...] = (
     ("slide-report-csv", "get", {}, 200, 200, 200, 404, 302),
     ("field", "get", {}, 200, 200, 200, 404, 302),
     ("field-rule", "post", {"reading": "1"}, 302, 302, 403, 404, 302),
+    ("field-rule-undo", "post", {}, 302, 302, 403, 404, 302),
     ("field-image", "get", {}, 200, 200, 200, 404, 302),
     ("field-count-map", "get", {}, 404, 404, 404, 404, 302),
     ("field-thumbnail", "get", {}, 200, 200, 200, 404, 302),

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from counting.models import Field, ReferenceCount, Study
+from counting.models import AuditEntry, Field, Membership, ReferenceCount, Role, Slide, Study
 from counting.services import readings
 from tests.counting.conftest import People, count
 
@@ -113,6 +113,55 @@ def test_the_page_sends_both_readings_that_it_shows(
     assert not ReferenceCount.objects.exists()
     alice.post(address, ruling())
     assert ReferenceCount.objects.get().counts == {"RBC": 7}
+
+
+def test_a_ruling_can_be_undone_by_who_made_it_and_both_are_kept(
+    alice: Client,
+    differing: Field,
+    slide: Slide,
+    people: People,
+    client_of: Callable[[User | None], Client],
+) -> None:
+    first, second = differing.readings.order_by("pk")
+    page, address = f"/studies/{differing.study_id}/review/", f"/fields/{differing.pk}/rule/"
+    undo = f"{address}undo/"
+    assert undo not in alice.get(page).content.decode()
+    alice.post(address, {"reading": second.pk})
+    assert undo in alice.get(page).content.decode()
+
+    # Not by another reviewer, and once only.
+    dora = User.objects.create_user("dora")
+    Membership.objects.create(study=slide.study, user=dora, role=Role.REVIEWER)
+    told = client_of(dora).post(undo, follow=True).content.decode()
+    assert "does not rest on a ruling of yours" in told
+    assert ReferenceCount.objects.filter(superseded_at=None).exists()
+
+    told = alice.post(undo, follow=True).content.decode()
+    assert "Your ruling on one.png is undone." in told
+    assert "The first holds" in told
+    assert undo not in told
+    assert not ReferenceCount.objects.filter(superseded_at=None).exists()
+    assert "nothing to undo" in alice.post(undo, follow=True).content.decode()
+
+    alice.post(address, {"reading": first.pk})
+    held = ReferenceCount.objects.get(superseded_at=None)
+    assert (held.basis, held.counts) == ("ruling", {"RBC": 7})
+    kept = list(differing.rulings.values_list("reading", flat=True))
+    assert kept == [second.pk, None, first.pk]
+    entry = AuditEntry.objects.get(action="ruling.withdraw")
+    assert (entry.actor, (entry.old or {})["counts"]) == (people.alice, {"RBC": 20})
+
+
+def test_what_a_reviewer_counted_since_is_not_undone_with_the_ruling(
+    alice: Client, differing: Field, people: People
+) -> None:
+    second = differing.readings.order_by("pk")[1]
+    alice.post(f"/fields/{differing.pk}/rule/", {"reading": second.pk})
+    count(differing, people.alice, RBC=15)
+    page = alice.get(f"/studies/{differing.study_id}/review/").content.decode()
+    assert "/rule/undo/" not in page
+    alice.post(f"/fields/{differing.pk}/rule/undo/")
+    assert ReferenceCount.objects.get(superseded_at=None).counts == {"RBC": 15}
 
 
 def test_who_may_review(
