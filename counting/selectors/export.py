@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import translation
 
-from counting.models import Flag, Study
+from counting.models import Flag, ReferenceCount, Ruling, Study
 
 from .fields import FieldView, view_fields
 
@@ -27,6 +27,7 @@ COLUMNS = (
     "basis",
     "reader",
     "reader_count",
+    "ruled_by",
     "method",
     "revision",
     "submitted_at",
@@ -58,14 +59,18 @@ def counts_csv(study: Study, user: User) -> Iterator[str]:
     writer = csv.DictWriter(_Echo(), COLUMNS)
     yield ",".join(COLUMNS) + "\r\n"
     codes = list(study.cell_types.values_list("code", flat=True))
+    made = Ruling.objects.filter(field__study=study).select_related("reviewer").order_by("pk")
+    rulings = {row.field_id: row for row in made}  # the newest of each field
     for slide in study.slides.order_by("code"):
         views = view_fields(list(slide.fields.order_by("pk")), user)
-        for row in (*_field_rows(views, codes), *_totals(views, codes)):
+        for row in (*_field_rows(views, codes, rulings), *_totals(views, codes, rulings)):
             row |= {"slide": slide.code, "held_out": int(slide.held_out), "notice": NOTICE}
             yield writer.writerow({key: plain(value) for key, value in row.items()})
 
 
-def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
+def _field_rows(
+    views: list[FieldView], codes: list[str], rulings: dict[int, Ruling]
+) -> Iterator[dict[str, Any]]:
     for view in views:
         for code in codes:
             row = {
@@ -77,10 +82,10 @@ def _field_rows(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, 
                 "fields": 1,
                 "flag": _words(view.flag) if view.flag else "",
             }
-            yield row | _counted(view, code) | _predicted(view, code)
+            yield row | _counted(view, code, rulings) | _predicted(view, code)
 
 
-def _counted(view: FieldView, code: str) -> dict[str, Any]:
+def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str, Any]:
     reference = view.reference
     if reference is None or code not in reference.counts:
         return {}
@@ -92,11 +97,21 @@ def _counted(view: FieldView, code: str) -> dict[str, Any]:
         "basis": reference.basis,
         "reader": " + ".join(reading.reader.get_username() for reading in known),
         "reader_count": " + ".join(str(reading.counts[code]) for reading in known),
+        "ruled_by": _ruled_by(reference, rulings),
         "method": " + ".join(reading.method for reading in known),
         "revision": " + ".join(str(reading.revision) for reading in known),
         "submitted_at": known[-1].submitted_at,
         "prediction_shown": shown.model_version.name if shown else "none",
     }
+
+
+def _ruled_by(reference: ReferenceCount, rulings: dict[int, Ruling]) -> str:
+    """Return the reviewer who settled the field: by choosing a reading, or by one of their own."""
+    if reference.basis != ReferenceCount.Basis.RULING:
+        return ""
+    ruling = rulings.get(reference.field_id)
+    chosen = ruling is not None and ruling.reading_id == reference.reading_id
+    return (ruling.reviewer if ruling and chosen else reference.reading.reader).get_username()
 
 
 def _predicted(view: FieldView, code: str) -> dict[str, Any]:
@@ -120,7 +135,9 @@ def _words(flag: Flag) -> str:
     return flag.get_reason_display()
 
 
-def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]]:
+def _totals(
+    views: list[FieldView], codes: list[str], rulings: dict[int, Ruling]
+) -> Iterator[dict[str, Any]]:
     """Yield the slide's totals: over the fields that are counted, and over those predicted.
 
     Each comes with its number of fields, since they need not be the same. Flagged fields are in
@@ -128,7 +145,7 @@ def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]
     """
     readable = sum(view.flag is None for view in views)
     for code in codes:
-        counted = [part for view in views if (part := _counted(view, code))]
+        counted = [part for view in views if (part := _counted(view, code, rulings))]
         predicted = [part for view in views if (part := _predicted(view, code))]
         row: dict[str, Any] = {
             "level": "slide",
@@ -140,7 +157,9 @@ def _totals(views: list[FieldView], codes: list[str]) -> Iterator[dict[str, Any]
         if counted:
             row["count"] = sum(part["count"] for part in counted)
             row["basis"] = f"{len(counted)} fields counted"
-            row["reader"] = " + ".join(sorted({part["reader"] for part in counted}))
+            for column in ("reader", "ruled_by"):
+                names = {name for part in counted for name in part[column].split(" + ")}
+                row[column] = " + ".join(sorted(names - {""}))
         if predicted:
             row["predicted"] = sum(part["predicted"] for part in predicted)
             versions = {part["model_version"] for part in predicted}
