@@ -25,7 +25,7 @@ from counting.models import (
 )
 
 from . import access, queue, review
-from .studies import with_progress
+from .studies import with_progress, with_read_count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,17 +43,31 @@ class StudyRow:
     slides: int
     fields: int
     counted: int
+    # By this user.
+    read: int
+
+    @property
+    def may_count(self) -> bool:
+        """Whether there may be a field left for this user."""
+        return self.counted < self.fields and self.read < self.fields
 
 
 def study_rows(user: User) -> list[StudyRow]:
     """Return the user's studies with role and progress, by name."""
-    studies = with_progress(access.studies_for(user)).prefetch_related("memberships")
+    studies = with_read_count(with_progress(access.studies_for(user)), user)
     rows = []
-    for study in studies:
+    for study in studies.prefetch_related("memberships"):
         role = next(Role(row.role) for row in study.memberships.all() if row.user_id == user.pk)
         counts: Any = study
         rows.append(
-            StudyRow(study, role, counts.slide_count, counts.field_count, counts.counted_count)
+            StudyRow(
+                study,
+                role,
+                counts.slide_count,
+                counts.field_count,
+                counts.counted_count,
+                counts.read_count,
+            )
         )
     return rows
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from counting.models import Field, ReferenceCount, Slide, Study
+from counting.models import Field, Reading, ReferenceCount, Slide, Study
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
 
@@ -28,9 +29,25 @@ def with_progress(studies: QuerySet[Study]) -> QuerySet[Study]:
     ).order_by("name", "pk")
 
 
-def slides_with_progress(study: Study) -> QuerySet[Slide]:
-    """Return the study's slides with `field_count` and `counted_count`."""
-    return annotate_slides(study.slides.all())
+def slides_with_progress(study: Study, reader: User) -> QuerySet[Slide]:
+    """Return the study's slides with `field_count`, `counted_count` and the reader's `read_count`.
+
+    A field that waits for a second reader or a ruling has been read, and has no count yet.
+    """
+    return annotate_slides(study.slides.all()).annotate(read_count=_read_by(reader, "slide"))
+
+
+def with_read_count(studies: QuerySet[Study], reader: User) -> QuerySet[Study]:
+    """Add `read_count` to each study: the fields that `reader` has submitted a reading of."""
+    return studies.annotate(read_count=_read_by(reader, "study"))
+
+
+def _read_by(reader: User, within: str) -> Coalesce:
+    """Count the reader's fields within the outer slide or study."""
+    path = f"field__{within}"
+    mine = Reading.objects.filter(reader=reader, state=Reading.State.SUBMITTED)
+    each = mine.filter(**{path: OuterRef("pk")}).order_by().values(path)
+    return Coalesce(Subquery(each.annotate(n=Count("field", distinct=True)).values("n")), 0)
 
 
 def annotate_slides(slides: QuerySet[Slide]) -> QuerySet[Slide]:

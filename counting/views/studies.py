@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest, study_id: int) -> HttpResponse:
     """Show a study's slides and progress."""
     study = access.get_study_for(signed_in(request), study_id)
-    slides = list(slides_with_progress(study))
+    slides = list(slides_with_progress(study, signed_in(request)))
     fields = sum(getattr(slide, "field_count", 0) for slide in slides)
     flagged = pages.flagged(study)
     context = frame(
@@ -45,6 +45,7 @@ def overview(request: HttpRequest, study_id: int) -> HttpResponse:
         readable=fields - flagged,
         flagged=flagged,
         counted=sum(getattr(slide, "counted_count", 0) for slide in slides),
+        read=sum(getattr(slide, "read_count", 0) for slide in slides),
         remaining=pages.remaining(study, signed_in(request)) if fields else 0,
         totals=pages.total_rows(study),
         rule=CountingRule(study.counting_rule).label,
