@@ -11,8 +11,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from counting.models import CellType
+from counting.models import CellType, CountingRule
 from counting.numbers import fixed, short, significant, span
+from counting.statistics.intervals import Estimate
 
 from .export import NOTICE, plain
 from .report import PerMicroliter, Report, Share, TypeTotal
@@ -32,6 +33,8 @@ PLAIN_LETTERS = str.maketrans(
     }
 )
 COLUMNS = (
+    "study",
+    "counting_rule",
     "slide",
     "cell_type",
     "quantity",
@@ -79,8 +82,8 @@ def total_rows(report: Report) -> list[TotalRow]:
             total=fixed(row.total.value, 0),
             interval=span(row.total.interval, 0 if row.total.value >= LARGE else 1),
             source=_source(row),
-            per_field=significant(row.per_field.value),
-            per_field_interval=span(row.per_field.interval),
+            per_field=fixed(row.per_field.value, _decimals(row.per_field)),
+            per_field_interval=span(row.per_field.interval, _decimals(row.per_field)),
             share=f"{fixed(row.share.value, 1)} %" if row.share else "",
             share_interval=_limits(row.share),
             needed=_needed(row),
@@ -91,6 +94,11 @@ def total_rows(report: Report) -> list[TotalRow]:
 
 # From this many cells on nobody asks for tenths of one.
 LARGE = 100
+
+
+def _decimals(per_field: Estimate) -> int:
+    """Return the decimals of a mean, which its interval shares: a tenth from 10 cells on."""
+    return next((n for n, least in enumerate((100, 10, 0.1)) if per_field.value >= least), 3)
 
 
 def _source(row: TypeTotal) -> str:
@@ -148,7 +156,7 @@ def _how(row: PerMicroliter, report: Report) -> str:
     if view is not None and view.factor is not None:
         mean = next(t.per_field for t in report.totals if t.cell_type == row.cell_type)
         return _("%(mean)s per field × factor %(factor)s (%(span)s; %(n)d samples; %(setup)s)") % {
-            "mean": significant(mean.value),
+            "mean": fixed(mean.value, _decimals(mean)),
             "factor": significant(view.factor.value, 4),
             "span": span(view.factor.interval),
             "n": view.n,
@@ -175,6 +183,15 @@ def fields_line(report: Report) -> str:
     if report.versions:
         parts.append(_("model %(names)s") % {"names": ", ".join(report.versions)})
     return " · ".join(parts)
+
+
+def study_line(report: Report) -> str:
+    """Say which study the slide is of, and by which rule its cells were counted."""
+    return f"{report.slide.study.name} · {_rule(report)}"
+
+
+def _rule(report: Report) -> str:
+    return str(CountingRule(report.slide.study.counting_rule).label)
 
 
 def slide_line(report: Report) -> str:
@@ -253,6 +270,7 @@ def as_text(report: Report) -> str:
     """Return the report in plain letters, for the clipboard and a laboratory system."""
     lines = [
         _("Slide %(code)s") % {"code": report.slide.code},
+        study_line(report),
         slide_line(report),
         fields_line(report),
     ]
@@ -292,6 +310,8 @@ def as_csv(report: Report) -> str:
     def add(cell_type: CellType, quantity: str, found: object, **more: object) -> None:
         value, low, high = found if isinstance(found, tuple) else (found, "", "")
         row = {
+            "study": report.slide.study.name,
+            "counting_rule": _rule(report),
             "slide": report.slide.code,
             "cell_type": cell_type.code,
             "quantity": quantity,

@@ -41,6 +41,7 @@ def report(request: HttpRequest, slide_id: int) -> HttpResponse:
         report=found,
         rows=report_text.total_rows(found),
         estimates=report_text.estimate_rows(found),
+        study_line=report_text.study_line(found),
         slide_line=report_text.slide_line(found),
         fields_line=report_text.fields_line(found),
         methods=report_text.methods(found),

@@ -41,6 +41,27 @@ def factor(study: Study, people: People) -> Calibration:
     return made
 
 
+def test_each_copy_names_the_study_the_rule_and_the_precision_alike(
+    bob: Client, slide: Slide, fields: list[Field], people: People
+) -> None:
+    for field, cells in zip(fields, (3, 2, 0, 1), strict=True):
+        count(field, people.bob, RBC=25, WBC=cells)
+    rule = "Count every visible cell, also those cut by the edge"
+    page = bob.get(f"/slides/{slide.pk}/report/").content.decode()
+    assert f"Ward 7 · {rule}" in page
+    assert "Fields needed, ±10 %" in page
+    pdf = printed(bob.get(f"/slides/{slide.pk}/report.pdf").content)
+    assert b"Ward 7" in pdf
+    assert b"Count every visible cell" in pdf
+    row = csv_row(bob.get(f"/slides/{slide.pk}/report.csv").content, "total", "RBC")
+    assert (row["study"], row["counting_rule"]) == ("Ward 7", rule)
+    # A mean and its interval have the same decimals: a tenth from ten cells on.
+    text = report_of(bob, slide)["text"]
+    assert f"Ward 7, {rule}" in text
+    assert "(RBC): 100 (81-122); 25.0 per field (20.3-30.4)" in text
+    assert "(WBC): 6 (2.2-13.1); 1.50 per field (0.55-3.26)" in text
+
+
 def test_counted_fields_give_totals_with_exact_intervals(
     bob: Client, slide: Slide, fields: list[Field], people: People
 ) -> None:
