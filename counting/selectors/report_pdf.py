@@ -94,8 +94,8 @@ def _story(report: Report, title: str) -> list[Any]:
     story += [words(warning) for warning in report.warnings]
     story += [Spacer(0, 12), words(_("How this was worked out"), "Heading2")]
     story += [words(text) for text in report_text.methods(report)]
-    heads = (title, report_text.study_line(report), report_text.slide_line(report))
-    if any(_known(text) != text for text in heads):
+    top = (title, report_text.study_line(report), report_text.slide_line(report))
+    if any(_known(text) != text for text in top):
         story.append(
             words(
                 _("Letters that this file's font lacks are shown as ?. Printing the page has them.")
