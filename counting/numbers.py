@@ -86,5 +86,9 @@ def read(text: str) -> float:
         )
     plain = given.replace(",", ".")
     if not PLAIN.fullmatch(plain) or not math.isfinite(number := float(plain)):
-        raise Refused(_("%(text)s is not a number.") % {"text": given[:20] or "–"}, "number")
+        raise Refused(
+            _("%(text)s is not a number. Write digits alone, such as 7200 or %(decimal)s.")
+            % {"text": given[:20] or "–", "decimal": fixed(2.5, 1)},
+            "number",
+        )
     return number

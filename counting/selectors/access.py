@@ -52,8 +52,9 @@ def _require(user: User | AnonymousUser, study: Study, role: Role | None) -> Non
         raise Http404
     if role is not None and ROLE_RANK[held] < ROLE_RANK[role]:
         raise PermissionDenied(
-            _("Only a %(role)s of this study can do this. Ask an admin of the study.")
-            % {"role": role.label.lower()}
+            _("Only an admin of this study can do this. Ask one.")
+            if role == Role.ADMIN
+            else _("Only a reviewer or an admin of this study can do this. Ask one.")
         )
 
 

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from counting.dates import moment
 from counting.models import CellType, CountingRule
 from counting.numbers import fixed, short, significant, span
 from counting.statistics.intervals import Estimate
@@ -297,7 +298,8 @@ def as_text(report: Report) -> str:
 
 def made_on() -> str:
     """Return the moment, as reports carry it: the lab's time, and how far from UTC that is."""
-    return date_format(timezone.localtime(), "Y-m-d H:i O")
+    now = timezone.localtime()
+    return f"{moment(now)} {date_format(now, 'O')}"
 
 
 @translation.override("en")

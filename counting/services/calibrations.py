@@ -230,7 +230,10 @@ def read_samples(text: str) -> list[Sample]:
         found = [_number(part, number) for part in parts[1:]]
         if len(parts) not in (3, 4) or None in found or not parts[0]:
             raise Refused(
-                _("Line %(number)d is not understood. Write: code; analyzer per µL; mean count.")
+                _(
+                    "Line %(number)d is not understood. Write: code; analyzer's cells per µL; mean "
+                    "count per field; fields counted (may be left out)."
+                )
                 % {"number": number},
                 "samples",
             )

@@ -7,10 +7,12 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from counting.dates import moment
 from counting.retold import retold
 
 register = template.Library()
 register.filter("retold", retold)
+register.filter("moment", moment)
 
 # A cell type is told apart by shape as well as by color. static/js/lib/shapes.js has the same
 # order; the drawings are in static/icons/icons.svg.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.utils import translation
 
-from counting.numbers import fixed, short, significant, span
+from counting.dates import moment
+from counting.errors import Refused
+from counting.numbers import fixed, read, short, significant, span
 from counting.statistics.intervals import Interval
 
 pytestmark = pytest.mark.once
@@ -44,3 +48,17 @@ def test_a_dash_stands_between_positive_ends_only() -> None:
 def test_each_language_has_its_own_marks() -> None:
     with translation.override("id"):
         assert (significant(2.456), significant(41_234)) == ("2,46", "41.200")
+
+
+@pytest.mark.parametrize(("language", "decimal"), [("en", "2.5"), ("id", "2,5")])
+def test_what_is_no_number_is_told_with_an_example(language: str, decimal: str) -> None:
+    with translation.override(language):
+        assert read(decimal) == 2.5
+        with pytest.raises(Refused, match=f"abc.*7200.*{decimal}"):
+            read("abc")
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_a_moment_is_written_one_way_in_every_language(language: str) -> None:
+    with translation.override(language):
+        assert moment(datetime(2026, 11, 8, 7, 5, tzinfo=UTC)) == "2026-11-08 07:05"

@@ -47,7 +47,17 @@ export function clockTime(moment) {
   return new Date(moment).toLocaleTimeString(language, { timeStyle: "short" });
 }
 
-/** @param {string} moment as the API writes it @returns {string} day and time */
+/**
+ * @param {string} moment as the API writes it
+ * @returns {string} day and time, as pages write them (counting/dates.py)
+ */
 export function dayAndTime(moment) {
-  return new Date(moment).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  const at = new Date(moment);
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(twoDigits).join("-");
+  return `${day} ${[at.getHours(), at.getMinutes()].map(twoDigits).join(":")}`;
+}
+
+/** @param {number} value */
+function twoDigits(value) {
+  return String(value).padStart(2, "0");
 }

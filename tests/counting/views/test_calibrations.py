@@ -27,7 +27,8 @@ def test_lines_that_are_refused_come_back_to_be_put_right(
     address = f"/calibrations/{calibration.pk}/add/"
     lines = "K1; 7200; 2.4; 20\nK2; <abc>; 2.1; 20"
     page = html.unescape(alice.post(address, {"samples": lines}, follow=True).content.decode())
-    assert "Line 2 is not understood." in page
+    assert "Line 2 is not understood. Write: code; analyzer's cells per µL; mean count" in page
+    assert "fields counted (may be left out)" in page
     assert f">{lines}</textarea>" in page
     assert not calibration.samples.exists()
     # Once: who comes back later begins anew.
@@ -62,3 +63,12 @@ def test_a_comma_that_may_be_a_decimal_one_parts_no_columns(
     asked = "Line 1 can be read in two ways. Part the columns with semicolons." in page
     rows = calibration.samples.values_list("analyzer_value", "mean_count", "field_count")
     assert (asked, list(rows)) == ((False, [read]) if read else (True, []))
+
+
+def test_who_may_not_is_told_in_words_who_may(
+    bob: Client, study: Study, calibration: Calibration
+) -> None:
+    told = bob.post(f"/calibrations/{calibration.pk}/add/", {"samples": "K1; 7200; 2"})
+    assert "Only a reviewer or an admin of this study can do this." in told.content.decode()
+    told = bob.post(f"/studies/{study.pk}/retrain/")
+    assert "Only an admin of this study can do this." in told.content.decode()
