@@ -1,9 +1,9 @@
 """Pairs of counts of the same fields, as one person may see them.
 
 A field that is still open (no reference count) shows the readings of others only to those who
-have submitted their own. The prediction of a blind field belongs to no single row that a person
-may see before having submitted: such a pair is `withheld`. Once the field is settled it can take
-part in figures over many fields, where no single one can be told, and in nothing else.
+have submitted their own. Prediction and counts of a blind field belong to no single row that a
+person may see before having submitted: such a pair is `withheld`. Once the field is settled it can
+take part in figures over many fields, where no single one can be told, and in nothing else.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class StudyCounts:
     late: set[tuple[int, int]] = field(default_factory=set)
 
     def hidden(self, field_id: int) -> bool:
-        """Tell whether the field's prediction is kept from this person."""
+        """Tell whether this person has still to count the field blind."""
         return self.fields[field_id].blind and field_id not in self.mine
 
     def is_assisted(self, row: Submitted) -> bool:
@@ -240,14 +240,13 @@ def pairs_of(
     without a reference count of others that they may have known.
     """
     one, two = counts.counts_of(first), counts.counts_of(second)
-    by_model = "model" in (first.kind, second.kind)
     pairs = []
     for field_id in sorted(one.keys() & two.keys()):
         a, b = one[field_id], two[field_id]
         if a.readers & b.readers or (unassisted and (a.assisted or b.assisted)):
             continue
         row = counts.fields[field_id]
-        withheld = by_model and counts.hidden(field_id)
+        withheld = counts.hidden(field_id)
         if withheld and field_id not in counts.settled:
             continue
         pairs.append(Pair(field_id, row.name, row.slide.code, a.value, b.value, withheld))

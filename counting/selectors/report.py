@@ -142,7 +142,9 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
             "field_id", flat=True
         )
     )
-    views = [view for view in everything if view.field.pk not in unreadable]
+    readable = [view for view in everything if view.field.pk not in unreadable]
+    withheld = _told_by_totals(readable)
+    views = [view for view in readable if view.field.pk not in withheld]
     types = list(slide.study.cell_types.all())
     parts = {row.code: [_part(view, row.code) for view in views] for row in types}
     totals = [
@@ -160,8 +162,8 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
         fields=len(everything),
         counted=counted,
         predicted=predicted,
-        left_out=len(views) - counted - predicted,
-        flagged=len(everything) - len(views),
+        left_out=len(readable) - counted - predicted,
+        flagged=len(everything) - len(readable),
         totals=[total for total in totals if total.fields],
         share_types=share_types,
         estimates=estimates,
@@ -170,6 +172,21 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
         versions=sorted({row.model_version.name for row in used}),
         choices=choices,
     )
+
+
+def _told_by_totals(views: Sequence[FieldView]) -> set[int]:
+    """Return the blind fields whose count by others this person could work out from the totals.
+
+    All other counts can be seen one by one: where a type was counted in a single field that this
+    person has still to count blind, its number is what the total holds beyond them.
+    """
+    unread = {
+        view.field.pk: view.reference.counts
+        for view in views
+        if view.unread and view.reference is not None
+    }
+    fields = Counter(code for counts in unread.values() for code in counts)
+    return set(unread) if 1 in fields.values() else set()
 
 
 def _part(view: FieldView, code: str) -> _Part | None:

@@ -178,7 +178,10 @@ def fields_line(report: Report) -> str:
         _("%(n)d predicted") % {"n": report.predicted},
     ]
     if report.left_out:
-        parts.append(_("%(n)d left out (blind or not predicted yet)") % {"n": report.left_out})
+        parts.append(
+            _("%(n)d left out (blind and not counted by you, or not predicted yet)")
+            % {"n": report.left_out}
+        )
     if report.flagged:
         parts.append(_("%(n)d left out (unreadable)") % {"n": report.flagged})
     if report.versions:

@@ -178,3 +178,41 @@ def test_a_mean_over_my_own_and_one_other_does_not_tell_that_one(
     # Ten of the others' tell nothing of a single one.
     read(people.rita, 9)
     assert (blindly()["n"], blindly()["bias"]["value"]) == (19, 2)
+
+
+def test_another_s_count_of_a_blind_field_cannot_be_read_off_a_report(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    blind, another, open_one = *bare_fields(slide, 2, blind=True), *bare_fields(slide, 1)
+    count(open_one, people.rita, RBC=20)
+    count(blind, people.rita, RBC=7)
+
+    def report() -> tuple[int, list[int], int]:
+        found = bob.get(f"/api/v1/slides/{slide.pk}/report/").json()
+        return found["counted"], [row["counted"] for row in found["totals"]], found["left_out"]
+
+    # Beside the one that is shown, the total would tell it.
+    assert report() == (1, [20], 2)
+    page = text_of(bob.get(f"/slides/{slide.pk}/report/"))
+    assert "2 left out (blind and not counted by you, or not predicted yet)" in page
+    # Of two only the sum can be told.
+    count(another, people.rita, RBC=5)
+    assert report() == (3, [32], 0)
+    count(blind, people.bob, RBC=8)
+    assert report() == (2, [28], 1)
+
+
+def test_another_s_count_of_a_blind_field_is_no_point_of_the_agreement(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    fields = [*bare_fields(slide, 5), *bare_fields(slide, 1, blind=True)]
+    for field in fields:
+        count(field, people.rita, RBC=20)
+        count(field, people.alice, RBC=21)
+    query = f"cell_type=RBC&first=reader:{people.rita.pk}&second=reader:{people.alice.pk}"
+    address = f"/api/v1/studies/{slide.study_id}/agreement/?{query}"
+    found = bob.get(address).json()
+    assert (len(found["points"]), found["withheld"], found["figures"]["n"]) == (5, 1, 5)
+    count(fields[-1], people.bob, RBC=8)
+    found = bob.get(address).json()
+    assert (len(found["points"]), found["withheld"], found["figures"]["n"]) == (6, 0, 6)
