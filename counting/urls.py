@@ -67,6 +67,7 @@ urlpatterns = [
     ),
     path("studies/<int:study_id>/models/", models.models, name="models"),
     path("studies/<int:study_id>/retrain/", models.retrain, name="retrain"),
+    path("models/<int:model_id>/overrule/", models.overrule, name="model-overrule"),
     path("models/<int:model_id>/promote/", models.promote, name="model-promote"),
     path("training-runs/<int:run_id>/", models.run, name="training-run"),
     path("training-runs/<int:run_id>/cancel/", models.cancel, name="training-run-cancel"),

@@ -37,8 +37,8 @@ def judge(champion: Metrics, candidate: Metrics, *, tolerance: float, min_fields
     error or, where that is below one cell, of one cell.
     """
     types = _common(champion, candidate)
-    n = min(int(champion["n"]), int(candidate["n"]))
-    if n < min_fields or not types:
+    n = judged_on(champion, candidate)
+    if not can_judge(champion, candidate, min_fields=min_fields):
         missing = max(1, min_fields - n)
         return Verdict(
             False,
@@ -59,6 +59,16 @@ def judge(champion: Metrics, candidate: Metrics, *, tolerance: float, min_fields
     if overall(after) < overall(before) - MARGIN:
         return Verdict(True, f"Better {where}: {told}. Goes live.")
     return Verdict(False, f"No better {where}: {told}. The current model stays.")
+
+
+def can_judge(champion: Metrics, candidate: Metrics, *, min_fields: int) -> bool:
+    """Tell whether enough hold-out fields were counted to say which of the two is better."""
+    return judged_on(champion, candidate) >= min_fields and bool(_common(champion, candidate))
+
+
+def judged_on(champion: Metrics, candidate: Metrics) -> int:
+    """Return on how many hold-out fields both were measured."""
+    return min(int(champion["n"]), int(candidate["n"]))
 
 
 def overall(types: Mapping[str, Mapping[str, Any]]) -> float:

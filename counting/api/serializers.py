@@ -231,6 +231,10 @@ class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
         )
 
 
+class PromoteSerializer(serializers.Serializer[Any]):
+    overrule = serializers.BooleanField(default=False)
+
+
 class TrainingRunRowSerializer(serializers.ModelSerializer[TrainingRun]):
     """A run as the list of runs shows it: without its log, which can be long."""
 

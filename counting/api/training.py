@@ -13,7 +13,12 @@ from counting.selectors import access
 from counting.services import registry, training
 
 from .base import page_of, signed_in
-from .serializers import ModelSerializer, TrainingRunRowSerializer, TrainingRunSerializer
+from .serializers import (
+    ModelSerializer,
+    PromoteSerializer,
+    TrainingRunRowSerializer,
+    TrainingRunSerializer,
+)
 
 
 class TrainingRunsView(APIView):
@@ -56,9 +61,16 @@ class ModelsView(APIView):
 
 
 class PromoteView(APIView):
-    @extend_schema(request=None, responses=ModelSerializer)
+    @extend_schema(request=PromoteSerializer, responses=ModelSerializer)
     def post(self, request: Request, model_id: int) -> Response:
-        """Make a version the champion: a candidate, or an earlier one to roll back (admins)."""
+        """Make a version the champion: an earlier one to roll back, or a candidate (admins).
+
+        A candidate that the gate did not let go live is refused unless `overrule` is true.
+        """
         version = access.get_model_for(signed_in(request), model_id, Role.ADMIN)
-        promoted = registry.promote(version=version, actor=signed_in(request))
+        asked = PromoteSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        promoted = registry.promote(
+            version=version, actor=signed_in(request), overrule=asked.validated_data["overrule"]
+        )
         return Response(ModelSerializer(promoted).data)

@@ -24,7 +24,7 @@ from counting.models import (
     TrainingRun,
 )
 
-from . import access, queue, review
+from . import access, judging, queue, review
 from .studies import with_progress, with_read_count
 
 if TYPE_CHECKING:
@@ -222,19 +222,19 @@ class Comparison:
         return _("closer") if after < before else _("further off")
 
 
-def comparisons(run: TrainingRun) -> list[Comparison]:
+def comparisons(judged: TrainingRun | ModelVersion) -> list[Comparison]:
     """Return the mean absolute errors of champion and candidate by cell type."""
-    types = list(run.study.cell_types.all())
-    before = {row.cell_type.code: row.mae for row in _side(run, "champion", types)}
+    types = list(judged.study.cell_types.all())
+    before = {row.cell_type.code: row.mae for row in _side(judged.metrics, "champion", types)}
     return [
         Comparison(row.cell_type, before[row.cell_type.code], row.mae)
-        for row in _side(run, "candidate", types)
+        for row in _side(judged.metrics, "candidate", types)
         if row.cell_type.code in before
     ]
 
 
-def _side(run: TrainingRun, side: str, types: list[CellType]) -> list[TypeScore]:
-    return scores_of(run.metrics.get(side) or {}, types)
+def _side(metrics: dict[str, Any], side: str, types: list[CellType]) -> list[TypeScore]:
+    return scores_of(metrics.get(side) or {}, types)
 
 
 def active_run(study: Study) -> TrainingRun | None:
@@ -242,7 +242,25 @@ def active_run(study: Study) -> TrainingRun | None:
     return study.training_runs.filter(state__in=ACTIVE).first()
 
 
-def recent_runs(study: Study) -> QuerySet[TrainingRun]:
+@dataclass(frozen=True)
+class RunRow:
+    """A training run with one word for where it is or how it ended."""
+
+    run: TrainingRun
+    state: str
+
+
+def run_rows(study: Study) -> list[RunRow]:
     """Return the newest runs, without reading their logs."""
     runs = study.training_runs.select_related("champion", "candidate", "requested_by")
-    return runs.defer("log")[:RUNS_SHOWN]
+    return [RunRow(run, _state(run)) for run in runs.defer("log")[:RUNS_SHOWN]]
+
+
+def _state(run: TrainingRun) -> str:
+    if run.state != JobState.SUCCEEDED:
+        return run.get_state_display()
+    if run.promoted:
+        return _("New champion")
+    found = judging.outcome(run.metrics)
+    # Better, and not live: another version became champion while the run was under way.
+    return _("Champion changed") if found == judging.Outcome.BETTER else str(found.label)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
 from counting.models import ModelVersion, Study
+from counting.selectors import judging
 
 from . import audit
 
@@ -95,15 +96,21 @@ def champion(study: Study) -> ModelVersion:
 
 @transaction.atomic
 def promote(
-    *, version: ModelVersion, actor: User | None, instead_of: ModelVersion | None = None
+    *,
+    version: ModelVersion,
+    actor: User | None,
+    instead_of: ModelVersion | None = None,
+    overrule: bool = False,
 ) -> ModelVersion:
     """Make `version` the champion and have it predict what nobody has counted yet.
 
-    A roll back is the promotion of an earlier version. `instead_of` guards the gate: it judged
-    against that champion, so another one that went live meanwhile stays.
+    A roll back is the promotion of an earlier champion. `instead_of` is the gate's word: it found
+    the candidate better than that champion, so another one that went live meanwhile stays. Without
+    that word a candidate goes live only when a person says to `overrule` the gate.
 
     Raises:
         Conflict: `version` is the champion already, or `instead_of` is champion no more.
+        Refused: the gate did not let this candidate go live, and nobody overrules it.
     """
     from . import predictions
 
@@ -120,6 +127,15 @@ def promote(
             "champion_changed",
             old.pk,
         )
+    new = {"champion": version.name}
+    if _waits_for_the_gate(version) and instead_of is None:
+        if not overrule:
+            raise Refused(
+                _("%(known)s To make it champion all the same, confirm that you overrule this.")
+                % {"known": judging.what_is_known(version, old)},
+                "gate",
+            )
+        new["gate_overruled"] = judging.outcome(version.metrics).value
     ModelVersion.objects.filter(pk=old.pk).update(state=ModelVersion.State.RETIRED)
     ModelVersion.objects.filter(pk=version.pk).update(
         state=ModelVersion.State.CHAMPION, promoted_at=timezone.now()
@@ -131,7 +147,13 @@ def promote(
         target=version,
         study_id=study.pk,
         old={"champion": old.name},
-        new={"champion": version.name},
+        new=new,
     )
     predictions.request_for_uncounted(study=study, version=version)
     return version
+
+
+def _waits_for_the_gate(version: ModelVersion) -> bool:
+    """Tell whether it has never been champion, as the database has it now."""
+    candidates = ModelVersion.objects.filter(state=ModelVersion.State.CANDIDATE)
+    return candidates.filter(pk=version.pk).exists()

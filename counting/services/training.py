@@ -19,15 +19,12 @@ from counting.models import (
     Study,
     TrainingRun,
 )
+from counting.selectors.judging import GATE_TOLERANCE, MIN_HOLDOUT_FIELDS
 
 from . import audit, jobs, registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-MIN_HOLDOUT_FIELDS = 5
-# A cell type may get worse by this part of its error before the gate refuses.
-GATE_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)

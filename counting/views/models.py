@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from counting.models import ACTIVE, ModelVersion, Role
-from counting.selectors import access, pages
+from counting.selectors import access, judging, pages
 from counting.services import registry, training
 
 from .common import action, frame, signed_in
@@ -42,7 +42,7 @@ def models(request: HttpRequest, study_id: int) -> HttpResponse:
         rows=rows,
         champion=next(row for row in rows if row.version.state == ModelVersion.State.CHAMPION),
         active=pages.active_run(study),
-        runs=pages.recent_runs(study),
+        runs=pages.run_rows(study),
         new_counts=training.new_since_last_run(study),
     )
     return render(request, "models/models.html", context)
@@ -56,12 +56,32 @@ def retrain(request: HttpRequest, study_id: int) -> HttpResponse:
     return redirect("training-run", run.pk)
 
 
+@login_required
+@require_safe
+def overrule(request: HttpRequest, model_id: int) -> HttpResponse:
+    """Ask whether a candidate that the gate did not let go live shall be champion all the same."""
+    version = access.get_model_for(signed_in(request), model_id, Role.ADMIN)
+    if version.state != ModelVersion.State.CANDIDATE:
+        return redirect("models", version.study_id)
+    champion = registry.champion(version.study)
+    context = frame(
+        request,
+        version.study,
+        "models",
+        version=version,
+        champion=champion,
+        known=judging.what_is_known(version, champion),
+        comparisons=pages.comparisons(version),
+    )
+    return render(request, "models/overrule.html", context)
+
+
 @action(_model)
 def promote(request: HttpRequest, model_id: int) -> HttpResponse:
     """Make a version the champion; promoting the one before takes it back."""
     version = access.get_model_for(signed_in(request), model_id, Role.ADMIN)
     before = registry.champion(version.study)
-    registry.promote(version=version, actor=signed_in(request))
+    registry.promote(version=version, actor=signed_in(request), overrule="overrule" in request.POST)
     messages.success(
         request,
         _("%(new)s predicts now. To undo this, make %(old)s champion again.")

@@ -118,8 +118,9 @@ def test_the_whole_path(
     page.reload()
     expect(page.locator(".notice").first).to_contain_text(re.compile("v2 predicts now|v1 stays"))
     page.goto(f"{study}models/")
-    if page.get_by_role("button", name="Make v2 champion").count():
-        page.get_by_role("button", name="Make v2 champion").click()
+    if page.get_by_role("link", name="Make v2 champion").count():
+        page.get_by_role("link", name="Make v2 champion").click()
+        page.get_by_role("button", name="Make v2 champion all the same").click()
     page.get_by_role("button", name="Roll back to v1").click()
     expect(page.locator("#champion-title")).to_have_text("v1")
 

@@ -41,7 +41,7 @@ TABLE: tuple[Row, ...] = (
     ("api-member", "delete", None, 204, 403, 403, 404, 401),
     ("api-invitations", "post", {}, 201, 403, 403, 404, 401),
     ("api-models", "get", None, 200, 200, 200, 404, 401),
-    ("api-promote", "post", None, 200, 403, 403, 404, 401),
+    ("api-promote", "post", {"overrule": True}, 200, 403, 403, 404, 401),
     ("api-training-runs", "get", None, 200, 200, 200, 404, 401),
     ("api-training-runs", "post", None, 409, 403, 403, 404, 401),
     ("api-training-run", "get", None, 200, 200, 200, 404, 401),

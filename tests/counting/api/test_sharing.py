@@ -266,7 +266,7 @@ def test_a_field_that_loses_its_count_is_predicted_by_the_model_of_today(
     second = ModelVersion.objects.create(
         study=field.study, number=2, sha256=first.sha256, parent=first
     )
-    registry.promote(version=second, actor=people.alice)
+    registry.promote(version=second, actor=people.alice, overrule=True)
     address = f"/api/v1/fields/{field.pk}/"
     if flagged:
         bob.post(f"{address}flag/", {"reason": "focus"}, content_type=JSON)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from counting.models import AuditEntry, Field, JobState, Slide, Study, TrainingRun
+from counting.models import AuditEntry, Field, JobState, ModelVersion, Slide, Study, TrainingRun
 from counting.services import registry, slides, training
 from tests.counting.conftest import People, add_fields, count
 
@@ -158,22 +158,37 @@ def test_one_slide_of_four_is_held_out_whatever_their_names(study: Study, people
         assert sum(drawn[block : block + 4]) == 1
 
 
-def test_a_champion_is_promoted_and_rolled_back_in_one_call(
+def promote(client: Client, version: ModelVersion, **asked: Any) -> Any:
+    return client.post(f"/api/v1/models/{version.pk}/promote/", asked, "application/json")
+
+
+def test_an_unjudged_candidate_goes_live_only_over_the_gate_and_is_taken_back_in_one_call(
     alice: Client, field: Field, people: People
 ) -> None:
     first = registry.champion(field.study)
     second = registry.add_candidate(
         parent=first, bundle=registry.folder(first), data_hash="x", metrics={}
     )
-    for version, other in ((second, first), (first, second)):
-        answer = alice.post(f"/api/v1/models/{version.pk}/promote/")
+    refused = promote(alice, second)
+    assert (refused.status_code, refused.json()["code"]) == (400, "gate")
+    assert refused.json()["detail"].startswith("Nobody knows whether v2 is better than v1: ")
+    assert registry.champion(field.study) == first
+
+    asked: dict[str, Any] = {"overrule": True}
+    for version, other in ((second, first), (first, second), (second, first)):
+        answer = promote(alice, version, **asked)
         assert (answer.status_code, answer.json()["state"]) == (200, "champion")
-        again = alice.post(f"/api/v1/models/{version.pk}/promote/")
+        again = promote(alice, version)
         assert again.status_code == 409
         rows = alice.get(f"/api/v1/studies/{field.study_id}/models/").json()["results"]
         assert {row["id"]: row["state"] for row in rows}[other.pk] == "retired"
+        asked = {}
     moves = AuditEntry.objects.filter(action="model.promote")
-    assert [entry.new["champion"] for entry in moves] == ["v2", "v1"]
+    assert [entry.new for entry in moves] == [
+        {"champion": "v2", "gate_overruled": "not_judged"},
+        {"champion": "v1"},
+        {"champion": "v2"},
+    ]
 
 
 def test_a_new_champion_predicts_what_nobody_has_counted(
@@ -186,7 +201,7 @@ def test_a_new_champion_predicts_what_nobody_has_counted(
     second = registry.add_candidate(
         parent=first, bundle=registry.folder(first), data_hash="x", metrics={}
     )
-    alice.post(f"/api/v1/models/{second.pk}/promote/")
+    promote(alice, second, overrule=True)
 
     def shown(field: Field) -> tuple[str, str | None]:
         body = alice.get(f"/api/v1/fields/{field.pk}/").json()

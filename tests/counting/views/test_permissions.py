@@ -61,6 +61,7 @@ TABLE: tuple[Row, ...] = (
     ("member-remove", "post", {}, 302, 403, 403, 404, 302),
     ("models", "get", {}, 200, 200, 200, 404, 302),
     ("retrain", "post", {}, 302, 403, 403, 404, 302),
+    ("model-overrule", "get", {}, 200, 403, 403, 404, 302),
     ("model-promote", "post", {}, 302, 403, 403, 404, 302),
     ("training-run", "get", {}, 200, 200, 200, 404, 302),
     ("training-run-cancel", "post", {}, 302, 403, 403, 404, 302),
