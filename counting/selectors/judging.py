@@ -8,14 +8,16 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from counting.models import ReferenceCount
 from ml import gate
 
 if TYPE_CHECKING:
-    from counting.models import ModelVersion
+    from counting.models import ModelVersion, Study
 
 MIN_HOLDOUT_FIELDS = 5
 # A cell type may get worse by this part of its error before the gate refuses.
 GATE_TOLERANCE = 0.1
+SLIDES_NAMED = 3
 
 
 class Outcome(TextChoices):
@@ -34,6 +36,43 @@ def outcome(metrics: dict[str, Any]) -> Outcome:
         return Outcome.NOT_JUDGED
     verdict = gate.judge(champion, candidate, tolerance=GATE_TOLERANCE, **limits)
     return Outcome.BETTER if verdict.promote else Outcome.NOT_BETTER
+
+
+def cannot_judge(study: Study) -> str:
+    """Say what to count before a new version can be judged; empty when enough is counted."""
+    counted = ReferenceCount.objects.filter(
+        field__study=study, field__slide__held_out=True, superseded_at__isnull=True
+    ).count()
+    if counted >= MIN_HOLDOUT_FIELDS:
+        return ""
+    slides = list(study.slides.filter(held_out=True).order_by("pk").values_list("code", flat=True))
+    words: dict[str, Any] = {
+        "n": counted,
+        "needed": MIN_HOLDOUT_FIELDS,
+        "missing": MIN_HOLDOUT_FIELDS - counted,
+        "slides": ", ".join(slides[:SLIDES_NAMED]),
+    }
+    if not slides:
+        return (
+            _(
+                "A new version could not be judged and would not go live: this study has no "
+                "judging slide yet. Add slides (the second is one) and count at least %(needed)d "
+                "of its fields first."
+            )
+            % words
+        )
+    return (
+        ngettext(
+            "A new version could not be judged and would not go live: %(n)d field of the judging "
+            "slides is counted, and %(needed)d are needed. Count %(missing)d more first, of: "
+            "%(slides)s.",
+            "A new version could not be judged and would not go live: %(n)d fields of the judging "
+            "slides are counted, and %(needed)d are needed. Count %(missing)d more first, of: "
+            "%(slides)s.",
+            counted,
+        )
+        % words
+    )
 
 
 def what_is_known(version: ModelVersion, champion: ModelVersion) -> str:

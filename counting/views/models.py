@@ -43,6 +43,7 @@ def models(request: HttpRequest, study_id: int) -> HttpResponse:
         champion=next(row for row in rows if row.version.state == ModelVersion.State.CHAMPION),
         active=pages.active_run(study),
         runs=pages.run_rows(study),
+        cannot_judge=judging.cannot_judge(study),
         new_counts=training.new_since_last_run(study),
     )
     return render(request, "models/models.html", context)

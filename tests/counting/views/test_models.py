@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from counting.models import AuditEntry, JobState, ModelVersion, Study, TrainingRun
-from counting.services import registry
+from counting.models import AuditEntry, JobState, ModelVersion, Slide, Study, TrainingRun
+from counting.services import registry, slides
+from tests.counting.conftest import People, bare_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +90,23 @@ def test_nothing_is_asked_of_a_former_champion(alice: Client, study: Study) -> N
     assert f'action="/models/{first.pk}/promote/"' in shown
     alice.post(f"/models/{first.pk}/promote/")
     assert registry.champion(study) == first
+
+
+def test_who_retrains_is_told_before_when_nothing_could_be_judged(
+    alice: Client, study: Study, slide: Slide, people: People
+) -> None:
+    def shown() -> str:
+        return alice.get(f"/studies/{study.pk}/models/").content.decode()
+
+    assert "this study has no judging slide yet" in shown()
+    judging = slides.create_slide(study=study, code="S2", actor=people.bob)
+    slides.create_slide(study=study, code="S3", actor=people.bob)
+    fields = bare_fields(judging, 5)
+    count(bare_fields(slide, 1)[0], people.bob, RBC=8)
+    for field in fields[:4]:
+        count(field, people.bob, RBC=8)
+    told = shown()
+    assert "4 fields of the judging slides are counted, and 5 are needed." in told
+    assert "Count 1 more first, of: S2." in told
+    count(fields[4], people.bob, RBC=8)
+    assert "could not be judged" not in shown()
