@@ -48,6 +48,18 @@ SENTENCES = (
         "This bundle counts in pictures of one fixed size and cannot learn from a study. "
         "Use a bundle with the head map."
     ),
+    _("Learning from %(fields)s, judging on %(held_out)s."),
+    _("Only new cell types are counted: the counts of the others stay as they are."),
+    _("The bundle has no base features to replay: it may forget other slides."),
+    _("%(folder)s holds another training, which ends here: %(differences)s."),
+    _("Left out hold-out field %(field)s: %(error)s"),
+    _("Left out field %(field)s: %(error)s"),
+    _("Left out field %(field)s: it has a mark outside its picture."),
+    _("its picture is missing."),
+    _("%(n)s field"),
+    _("%(n)s fields"),
+    # ml/__main__.py
+    _("Cancelled. Started again with the same folder, it goes on from here."),
     # ml/gate.py, and the parts its verdicts are made of
     _(
         "Not judged: only %(fields)s counted, %(needed)s are needed. "
@@ -111,6 +123,11 @@ def retold(text: str) -> str:
     if NUMBER.fullmatch(text):
         return str(number_format(text))
     return _as_known(text) or _in_parts(text) or text
+
+
+def retold_lines(text: str) -> str:
+    """Return a log with each line told again; what a program printed beside it stays as it is."""
+    return "\n".join(retold(line) for line in text.split("\n"))
 
 
 def _as_known(text: str) -> str:

@@ -20,7 +20,7 @@ from counting.models import (
     Study,
     TrainingRun,
 )
-from counting.retold import retold
+from counting.retold import retold, retold_lines
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -265,6 +265,15 @@ class TrainingRunRowSerializer(serializers.ModelSerializer[TrainingRun]):
         )
 
 
+class RetoldLinesField(serializers.CharField):
+    """A worker's log, each line in the language of who asks."""
+
+    def to_representation(self, value: str) -> str:
+        return retold_lines(value)
+
+
 class TrainingRunSerializer(TrainingRunRowSerializer):
+    log = RetoldLinesField(read_only=True)
+
     class Meta(TrainingRunRowSerializer.Meta):
         fields = (*TrainingRunRowSerializer.Meta.fields, "log")

@@ -8,10 +8,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from counting.dates import moment
-from counting.retold import retold
+from counting.retold import retold, retold_lines
 
 register = template.Library()
 register.filter("retold", retold)
+register.filter("retold_lines", retold_lines)
 register.filter("moment", moment)
 
 # A cell type is told apart by shape as well as by color. static/js/lib/shapes.js has the same

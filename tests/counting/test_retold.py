@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from counting.retold import SENTENCES, retold
+from counting.retold import SENTENCES, retold, retold_lines
 from ml import gate
 from tests.language import LANGUAGE, Detector
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 # Where sentences for people are said in `ml`: the functions and names that take one.
 SAID = {
     "ml/pictures.py": ("BadPicture",),
-    "ml/finetune.py": ("BadData", "step", "_within"),
+    "ml/finetune.py": ("BadData", "step", "_within", "log"),
 }
 # Services whose sentences are kept by a worker.
 KEPT = ("workers", "predictions", "trainer", "intake", "tiles", "imports")
@@ -50,7 +50,9 @@ def _texts(tree: ast.AST, names: tuple[str, ...]) -> Iterator[str]:
     """Yield what is given to these functions and names, with a number for what is filled in."""
     for node in ast.walk(tree):
         given: list[ast.expr] = []
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+        called = getattr(node, "func", None)
+        if getattr(called, "id", getattr(called, "attr", "")) in names:
+            assert isinstance(node, ast.Call)
             given = node.args
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in names:
             given = [node.value]
@@ -159,3 +161,11 @@ def test_a_verdict(
 )
 def test_a_kept_sentence(text: str, told: str) -> None:
     assert retold(text) == told
+
+
+def test_a_log_line_by_line() -> None:
+    known = "Left out field 7: it has a mark outside its picture."
+    printed = "UserWarning: something of a library"
+    told = retold_lines(f"{known}\n{printed}\n").split("\n")
+    assert told[0] not in ("", known)
+    assert told[1:] == [printed, ""]
