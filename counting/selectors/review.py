@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def latest_readings(field: Field) -> list[Reading]:
     """Return the newest submitted reading of each reader, in the order the readers came."""
-    return _latest_readings([field]).get(field.pk, [])
+    return latest_of([field]).get(field.pk, [])
 
 
-def _latest_readings(fields: Sequence[Field]) -> dict[int, list[Reading]]:
+def latest_of(fields: Sequence[Field]) -> dict[int, list[Reading]]:
+    """Return the same of many fields at once, by field."""
     newest: dict[int, dict[int, Reading]] = defaultdict(dict)
     submitted = Reading.objects.filter(field__in=fields, state=Reading.State.SUBMITTED)
     for reading in submitted.select_related("reader").order_by("submitted_at", "pk"):
@@ -161,7 +162,7 @@ def differences(study: Study, fields: Sequence[Field]) -> list[Difference]:
 
     Asks the database as often for many fields as for one.
     """
-    readings = _latest_readings(fields)
+    readings = latest_of(fields)
     cell_types = list(study.cell_types.all())
     return [_compare(study, field, cell_types, *readings[field.pk][:2]) for field in fields]
 

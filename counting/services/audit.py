@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from counting.models import AuditEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.contrib.auth.models import User
     from django.db.models import Model
 
@@ -32,4 +34,21 @@ def record(
         study_id=study_id,
         old=old,
         new=new,
+    )
+
+
+def record_all(
+    *, actor: User | None, action: str, study_id: int | None, new: Iterable[tuple[Model, Any]]
+) -> None:
+    """Add an entry for each of many objects that had nothing before, in one query."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            actor=actor,
+            action=action,
+            object_type=target._meta.model_name or "",
+            object_id=str(target.pk),
+            study_id=study_id,
+            new=value,
+        )
+        for target, value in new
     )

@@ -13,18 +13,23 @@ from django.utils import timezone
 from counting.models import (
     ROLE_RANK,
     Field,
+    Flag,
     Membership,
     Reading,
     ReferenceCount,
     Role,
+    Ruling,
     Study,
 )
-from counting.selectors.review import agree, latest_readings
+from counting.selectors.review import agree, latest_of, latest_readings
 
 from . import audit, predictions
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+# Fields that are settled with one set of queries under a new rule.
+AT_ONCE = 500
 
 
 def is_ruling(*, field: Field, reader: User) -> bool:
@@ -106,14 +111,45 @@ def reconsider(*, study: Study, actor: User) -> None:
 
     What has a reference count keeps it: a new rule does not unsettle what was settled.
     """
+    from . import training
+
     # The lock that each reading takes: those that are being saved under the old rule are there when
     # it is held, and those that come after see the new one.
     list(study.fields.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     settled = ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True)
     read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
-    open_fields = study.fields.filter(Exists(read)).exclude(Exists(settled))
-    for field in open_fields.select_related("study"):
+    flagged = Flag.objects.filter(field=OuterRef("pk"), lifted_at__isnull=True)
+    ruled = Ruling.objects.filter(field=OuterRef("pk"))
+    open_fields = (
+        study.fields.filter(Exists(read))
+        .exclude(Exists(settled))
+        .exclude(Exists(flagged))
+        .select_related("study")
+        .order_by("pk")
+    )
+    on_rulings = Exists(ruled) | Exists(read.filter(ruling=True))
+    for field in open_fields.filter(on_rulings):
         update(field=field, actor=actor)
+    # The rest by readings alone, many at once: everybody who saves waits for the lock meanwhile.
+    rest = list(open_fields.exclude(on_rulings))
+    for start in range(0, len(rest), AT_ONCE):
+        _settle(rest[start : start + AT_ONCE], actor)
+    training.consider_after_commit(study)
+
+
+def _settle(fields: list[Field], actor: User) -> None:
+    """Give fields that have no reference count, no flag and no ruling the count they deserve."""
+    readings = latest_of(fields)
+    found = [(field, _by_readings(field, None, readings[field.pk])) for field in fields]
+    made = ReferenceCount.objects.bulk_create(
+        ReferenceCount(field=field, **wanted) for field, wanted in found if wanted
+    )
+    audit.record_all(
+        actor=actor,
+        action="reference.set",
+        study_id=fields[0].study_id,
+        new=[(row.field, {"counts": row.counts, "basis": row.basis}) for row in made],
+    )
 
 
 def _wanted(field: Field, current: ReferenceCount | None) -> dict[str, Any] | None:
@@ -123,6 +159,12 @@ def _wanted(field: Field, current: ReferenceCount | None) -> dict[str, Any] | No
     ruled = _ruled(field, readings)
     if ruled is not None:
         return _from_one(ruled, ReferenceCount.Basis.RULING)
+    return _by_readings(field, current, readings)
+
+
+def _by_readings(
+    field: Field, current: ReferenceCount | None, readings: list[Reading]
+) -> dict[str, Any] | None:
     newest = max(readings, key=_submitted_at)
     if field.study.readers_per_field == 1 or _corrects(newest, current):
         return _from_one(newest, ReferenceCount.Basis.SINGLE)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from counting.models import Field, Reading, ReferenceCount, Slide, Study
-from counting.services import studies
+from counting.models import AuditEntry, Field, Reading, ReferenceCount, Slide, Study
+from counting.services import flags, studies
 from tests.counting.conftest import People, bare_fields, count
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +100,31 @@ def test_with_one_reader_again_a_first_reading_is_enough(
     count(field, people.bob, RBC=20)
     studies.update_study(study=study, actor=people.alice, readers_per_field=1)
     assert current(field) == ("single", {"RBC": 20})
+
+
+@pytest.mark.usefixtures("two_readers")
+def test_a_new_rule_takes_as_many_queries_for_many_fields_as_for_few(
+    slide: Slide, people: People, study: Study
+) -> None:
+    def queries(number: int, tolerance: float) -> int:
+        fields = bare_fields(slide, number)
+        for field in fields:
+            count(field, people.bob, RBC=20)
+            count(field, people.rita, RBC=30)
+        flags.flag(field=fields[0], actor=people.bob, reason="focus")
+        with CaptureQueriesContext(connection) as asked:
+            studies.update_study(study=study, actor=people.alice, agreement_tolerance=tolerance)
+        assert current(fields[0]) is None
+        assert {str(current(field)) for field in fields[1:]} == {str(current(fields[1]))}
+        assert current(fields[1]) == ("consensus", {"RBC": 25})
+        trail = AuditEntry.objects.filter(action="reference.set", actor=people.alice)
+        set_now = trail.filter(object_id__in=[str(field.pk) for field in fields])
+        assert {(entry.old, entry.new["basis"]) for entry in set_now} == {(None, "consensus")}
+        assert len(set_now) == number - 1
+        studies.update_study(study=study, actor=people.alice, agreement_tolerance=0.1)
+        return len(asked)
+
+    assert queries(3, 0.5) == queries(12, 0.6)
 
 
 @contextmanager
