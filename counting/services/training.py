@@ -25,6 +25,7 @@ from . import audit, jobs, registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,7 @@ def labelled_set(study: Study) -> LabelledSet:
     The hash covers pictures, counts, marks, split, counting rule and cell types: when it is the
     same, a new run would only repeat the last one.
     """
-    references = (
-        ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
-        .select_related("field__slide", "reading")
-        .order_by("field_id")
-    )
+    references = _current(study).select_related("field__slide", "reading").order_by("field_id")
     fields = [_labelled(reference) for reference in references]
     core = {
         "rule": study.counting_rule,
@@ -97,19 +94,20 @@ def manifest(run: TrainingRun) -> tuple[dict[str, Any], str]:
 def start_run(
     *, study: Study, trigger: str = TrainingRun.Trigger.MANUAL, requested_by: User | None = None
 ) -> TrainingRun:
-    """Start a training run; it waits for the training worker.
+    """Start a training run; it waits for the training worker, which reads the labels.
 
     Raises:
         Conflict: a run of this study waits or runs; `existing` is its id.
         Refused: there is nothing to learn from; the sentence says what to count.
     """
-    labelled = labelled_set(study)
-    if not labelled.fields:
+    counted = _current(study)
+    number = counted.count()
+    if not number:
         raise Refused(
             _("There is nothing to learn from yet. Count some fields and submit them first."),
             "no_labels",
         )
-    if not labelled.of("train"):
+    if not _can_learn(study):
         raise Refused(
             _(
                 "All counted fields lie on slides that are held out to judge models. "
@@ -123,8 +121,7 @@ def start_run(
                 study=study,
                 trigger=trigger,
                 requested_by=requested_by,
-                data_hash=labelled.data_hash,
-                reference_counts=len(labelled.fields),
+                reference_counts=number,
                 champion=registry.champion(study),
                 # English, like all that is kept: `retold` to each reader in their language.
                 step=gettext_noop("Waiting for the training worker"),
@@ -134,7 +131,7 @@ def start_run(
                 action="training.start",
                 target=run,
                 study_id=study.pk,
-                new={"trigger": trigger, "fields": len(labelled.fields)},
+                new={"trigger": trigger, "fields": number},
             )
             transaction.on_commit(lambda: _ring(run.pk))
     except IntegrityError:
@@ -161,12 +158,17 @@ def cancel_run(*, run: TrainingRun, actor: User) -> TrainingRun:
 
 
 def consider(study: Study) -> TrainingRun | None:
-    """Start a run when enough reference counts are new and the labels really changed."""
+    """Start a run when enough reference counts are new.
+
+    Somebody who submits a count waits for this: it counts rows, and reads no labels.
+    """
     if study.retrain_after is None:
         return None
     if new_since_last_run(study) < study.retrain_after:
         return None
-    return _start_if_changed(study, TrainingRun.Trigger.THRESHOLD)
+    if _is_under_way(study) or not _can_learn(study):
+        return None
+    return _start(study, TrainingRun.Trigger.THRESHOLD)
 
 
 def consider_after_commit(study: Study) -> None:
@@ -185,24 +187,40 @@ def consider_on_schedule() -> int:
 
 def new_since_last_run(study: Study) -> int:
     """Return the number of reference counts made since the last run began (cancelled ones too)."""
-    current = ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
+    current = _current(study)
     last = study.training_runs.order_by("-pk").first()
     return (current.filter(created_at__gt=last.created_at) if last else current).count()
 
 
 def _start_if_changed(study: Study, trigger: TrainingRun.Trigger) -> TrainingRun | None:
-    if study.training_runs.filter(state__in=ACTIVE).exists():
+    if _is_under_way(study):
         # Looked at again when it ends; until then all labels would be read for nothing.
         return None
     labelled = labelled_set(study)
     last = study.training_runs.exclude(state=JobState.CANCELLED).order_by("-pk").first()
     if not labelled.of("train") or (last and last.data_hash == labelled.data_hash):
         return None
+    return _start(study, trigger)
+
+
+def _start(study: Study, trigger: TrainingRun.Trigger) -> TrainingRun | None:
     try:
         return start_run(study=study, trigger=trigger)
     except (Conflict, Refused):
         # One began this very moment; what is new now counts for the next.
         return None
+
+
+def _is_under_way(study: Study) -> bool:
+    return study.training_runs.filter(state__in=ACTIVE).exists()
+
+
+def _current(study: Study) -> QuerySet[ReferenceCount]:
+    return ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
+
+
+def _can_learn(study: Study) -> bool:
+    return _current(study).filter(field__slide__held_out=False).exists()
 
 
 def _ring(run_id: int) -> None:
