@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APPLICATION = "labsite.wsgi:application"
+# Requests at a time. One whose body comes slowly holds a thread until it is there, so there are
+# many more than processors; those that nobody needs are never started.
+WEB_THREADS = 32
 LOG_BYTES = 5 * 1024 * 1024
 LOGS_KEPT = 3
 PR_SET_PDEATHSIG = 1
@@ -52,7 +55,7 @@ def roles(host: str, port: int) -> tuple[Role, ...]:
         "--workers",
         "1",
         "--blocking-threads",
-        "4",
+        str(WEB_THREADS),
         "--no-ws",
         "--log-level",
         "warning",

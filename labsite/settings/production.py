@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from labsite.processes import WEB_THREADS
 from labsite.settings.base import *  # noqa: F403
 from labsite.settings.base import env
 from labsite.stores import postgres_database, redis_broker
@@ -60,7 +61,9 @@ if problems:
     raise ImproperlyConfigured(" ".join(problem[0].upper() + problem[1:] for problem in problems))
 
 DATABASES = {
-    "default": postgres_database(database_url, pool_size=env.int("DATABASE_POOL", default=8))
+    "default": postgres_database(
+        database_url, pool_size=env.int("DATABASE_POOL", default=WEB_THREADS)
+    )
 }
 CELERY_BROKER_URL = redis_url
 CELERY_BROKER_TRANSPORT_OPTIONS = redis_broker(env.str("BROKER_PREFIX", default=""))
