@@ -16,7 +16,7 @@ from counting.models import Membership, Role, Study
 from counting.selectors import access
 from counting.selectors.export import counts_csv
 from counting.selectors.studies import with_progress
-from counting.services import assignments, studies
+from counting.services import assignments, cell_types, studies
 
 from .base import given, number, page_of, signed_in
 from .field_serializers import NextSerializer
@@ -50,11 +50,11 @@ class StudiesView(APIView):
     def post(self, request: Request) -> Response:
         """Make a study. You become its admin."""
         data = given(StudyCreateSerializer, request)
-        cell_types = data.pop("cell_types", [])
+        types = data.pop("cell_types", [])
         with transaction.atomic():
             study = studies.create_study(actor=signed_in(request), **data)
-            if cell_types:
-                studies.set_cell_types(study=study, actor=signed_in(request), cell_types=cell_types)
+            if types:
+                cell_types.change(study=study, actor=signed_in(request), cell_types=types)
         return _answer(study, request, status.HTTP_201_CREATED)
 
 
@@ -69,12 +69,12 @@ class StudyView(APIView):
         """Change settings and cell types (admins)."""
         study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
         data = given(StudyChangeSerializer, request)
-        cell_types = data.pop("cell_types", [])
+        types = data.pop("cell_types", [])
         with transaction.atomic():
             if data:
                 studies.update_study(study=study, actor=signed_in(request), **data)
-            if cell_types:
-                studies.set_cell_types(study=study, actor=signed_in(request), cell_types=cell_types)
+            if types:
+                cell_types.change(study=study, actor=signed_in(request), cell_types=types)
         return _answer(study, request)
 
 

@@ -16,7 +16,7 @@ from counting.errors import Refused
 from counting.forms import StudyForm
 from counting.models import CountingRule, Role, Study
 from counting.selectors import access
-from counting.services import studies
+from counting.services import cell_types, studies
 
 from .common import frame, signed_in
 
@@ -34,7 +34,7 @@ def settings(request: HttpRequest, study_id: int) -> HttpResponse:
         try:
             with transaction.atomic():
                 studies.update_study(study=study, actor=signed_in(request), **form.settings())
-                studies.set_cell_types(study=study, actor=signed_in(request), cell_types=types)
+                cell_types.change(study=study, actor=signed_in(request), cell_types=types)
         except Refused as error:
             refusal = error.message
         else:

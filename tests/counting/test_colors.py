@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from counting.services.studies import FIRST_CELL_TYPES
+from counting.services.cell_types import FIRST_CELL_TYPES
 from counting.templatetags.hematally import SHAPES
 
 pytestmark = pytest.mark.once

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from counting.services.studies import RESERVED_KEYS
+from counting.services.cell_types import RESERVED_KEYS
 from ml.synthetic import render
 from tests.browser import number, place_of
 from tests.counting.pictures import encoded
