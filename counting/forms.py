@@ -9,11 +9,12 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from counting import numbers
 from counting.errors import Refused
-from counting.models import CountingRule, FieldChoice, QueueOrder, Role, Study
+from counting.models import CountingRule, FieldChoice, QueueOrder, Role, Slide, Study
 
 
 class NumberField(forms.FloatField):
@@ -86,7 +87,7 @@ class StudyForm(forms.Form):
 
 
 class SlideForm(forms.Form):
-    """A new slide."""
+    """What a person says of a slide."""
 
     code = forms.CharField(label=_("Code"), max_length=60)
     stain = forms.CharField(label=_("Stain"), max_length=60, required=False)
@@ -95,6 +96,14 @@ class SlideForm(forms.Form):
     field_choice = forms.ChoiceField(
         label=_("Fields chosen"), choices=FieldChoice.choices, initial=FieldChoice.RANDOM
     )
+
+    @classmethod
+    def values_of(cls, slide: Slide) -> dict[str, Any]:
+        """Return what is said of a slide as the form shows it."""
+        values = {name: getattr(slide, name) for name in cls.base_fields}
+        microns = slide.microns_per_pixel
+        # In the marks of the language, with all digits: what nobody touches must not change.
+        return {**values, "microns_per_pixel": None if microns is None else number_format(microns)}
 
 
 class MemberForm(forms.Form):

@@ -73,6 +73,7 @@ urlpatterns = [
     path("training-runs/<int:run_id>/cancel/", models.cancel, name="training-run-cancel"),
     path("studies/<int:study_id>/slides/new/", slides.new, name="slide-new"),
     path("slides/<int:slide_id>/", slides.slide, name="slide"),
+    path("slides/<int:slide_id>/edit/", slides.edit, name="slide-edit"),
     path("slides/<int:slide_id>/report/", reports.report, name="slide-report"),
     path("slides/<int:slide_id>/report.pdf", reports.pdf, name="slide-report-pdf"),
     path("slides/<int:slide_id>/report.csv", reports.table, name="slide-report-csv"),

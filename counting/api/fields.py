@@ -229,5 +229,11 @@ def _shown(field: Field, user: User, version_id: object) -> Prediction | None:
     ):
         found = Prediction.objects.filter(field=field, model_version_id=version_id).first()
     if found is None:
-        raise Refused(_("No such prediction was made for this field."), "shown_prediction")
+        raise Refused(
+            _(
+                "No such prediction was made for this field, or it is being made again: then wait "
+                "a moment and submit again."
+            ),
+            "shown_prediction",
+        )
     return found

@@ -178,13 +178,17 @@ class SlideSerializer(serializers.ModelSerializer[Slide]):
         return data
 
 
-class SlideCreateSerializer(serializers.Serializer[Any]):
-    study = serializers.IntegerField()
-    code = serializers.CharField(max_length=60)
+class SlideChangeSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=60, required=False)
     stain = serializers.CharField(max_length=60, required=False, allow_blank=True)
     objective = serializers.CharField(max_length=60, required=False, allow_blank=True)
     microns_per_pixel = serializers.FloatField(required=False, allow_null=True)
     field_choice = serializers.ChoiceField(choices=FieldChoice.choices, required=False)
+
+
+class SlideCreateSerializer(SlideChangeSerializer):
+    study = serializers.IntegerField()
+    code = serializers.CharField(max_length=60)
 
 
 class RetoldField(serializers.CharField):

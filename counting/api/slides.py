@@ -22,6 +22,7 @@ from .base import given, number, page_of, signed_in
 from .serializers import (
     ImportRequestSerializer,
     ImportSerializer,
+    SlideChangeSerializer,
     SlideCreateSerializer,
     SlideSerializer,
 )
@@ -49,6 +50,11 @@ class SoFarSerializer(serializers.Serializer[Any]):
         return data
 
 
+def _answer(slide: Slide, code: int = status.HTTP_200_OK) -> Response:
+    whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
+    return Response(SlideSerializer(whole).data, status=code)
+
+
 class SlidesView(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("study", OpenApiTypes.INT)],
@@ -69,17 +75,22 @@ class SlidesView(APIView):
         data = given(SlideCreateSerializer, request)
         study = access.get_study_for(signed_in(request), data.pop("study"))
         slide = slides.create_slide(study=study, actor=signed_in(request), **data)
-        whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
-        return Response(SlideSerializer(whole).data, status=status.HTTP_201_CREATED)
+        return _answer(slide, status.HTTP_201_CREATED)
 
 
 class SlideView(APIView):
     @extend_schema(responses=SlideSerializer)
     def get(self, request: Request, slide_id: int) -> Response:
         """One slide with its progress."""
+        return _answer(access.get_slide_for(signed_in(request), slide_id))
+
+    @extend_schema(request=SlideChangeSerializer, responses=SlideSerializer)
+    def patch(self, request: Request, slide_id: int) -> Response:
+        """Change what is said of a slide; with another size of the pixels, what nobody has counted
+        is predicted again."""
         slide = access.get_slide_for(signed_in(request), slide_id)
-        whole = annotate_slides(Slide.objects.filter(pk=slide.pk)).get()
-        return Response(SlideSerializer(whole).data)
+        data = given(SlideChangeSerializer, request)
+        return _answer(slides.update(slide=slide, actor=signed_in(request), **data))
 
 
 class SoFarView(APIView):

@@ -20,6 +20,7 @@ from counting.models import (
     ModelVersion,
     Prediction,
     PredictionJob,
+    Reading,
     ReferenceCount,
     Study,
 )
@@ -68,6 +69,22 @@ def request(*, fields: Sequence[Field], version: ModelVersion | None = None) -> 
         first_id = first.pk
         transaction.on_commit(lambda: _ring(first_id))
     return len(todo)
+
+
+@transaction.atomic
+def renew(*, fields: Sequence[Field]) -> None:
+    """Predict `fields` (of one study, without submitted readings) anew, as if for the first time.
+
+    For what changed how the model sees them: no version's prediction of before may come back.
+    """
+    ids = [field.pk for field in fields]
+    # The jobs first: a worker that writes at this moment ends before, one that still predicts
+    # finds its job gone and throws its work away.
+    PredictionJob.objects.filter(field__in=ids).delete()
+    # A draft says with its next save what its reader sees then.
+    Reading.objects.filter(field__in=ids).update(shown_prediction=None)
+    Prediction.objects.filter(field__in=ids).delete()
+    request(fields=fields)
 
 
 def request_for_uncounted(*, study: Study, version: ModelVersion) -> int:

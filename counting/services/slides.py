@@ -1,17 +1,18 @@
-"""Make slides, and decide once which of them are held out."""
+"""Make and change slides, and decide once which of them are held out."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from counting.errors import Conflict
-from counting.models import FieldChoice, Slide, Study
+from counting.errors import Conflict, Refused
+from counting.models import CalibrationSample, FieldChoice, Reading, Slide, Study
 
-from . import audit
+from . import audit, predictions
 from .checks import check
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # One slide of each four in the order they are made is held out, drawn by the study's salt.
 HOLD_OUT_BLOCK = 4
+# What a person says of a slide. Whether it is held out is none of it: that is drawn.
+DETAILS = ("code", "stain", "objective", "microns_per_pixel", "field_choice")
 
 
 @transaction.atomic
@@ -49,12 +52,7 @@ def create_slide(
         held_out=is_held_out(study.salt, study.slides.count()),
         created_by=actor,
     )
-    check(slide)
-    same = study.slides.filter(code=slide.code).first()
-    if same is not None:
-        raise Conflict(
-            _("This study has a slide %(code)s already.") % {"code": slide.code}, "slide", same.pk
-        )
+    _check(slide)
     slide.save()
     audit.record(
         actor=actor,
@@ -64,6 +62,70 @@ def create_slide(
         new={"code": slide.code, "held_out": slide.held_out},
     )
     return slide
+
+
+@transaction.atomic
+def update(*, slide: Slide, actor: User, **changes: Any) -> Slide:
+    """Change what is said of a slide (DETAILS); it keeps its part in learning or judging.
+
+    Another size of the pixels is another picture to the model: what nobody has counted is
+    predicted again.
+
+    Raises:
+        Conflict: the study has another slide of this code.
+        Refused: a value is missing or out of its range, or a calibration rests on the slide's
+            fields having been chosen at random.
+    """
+    # Like creation, behind the study's lock: two slides may not take one code at the same time.
+    Study.objects.select_for_update().get(pk=slide.study_id)
+    slide = Slide.objects.select_related("study").get(pk=slide.pk)
+    old = _details(slide)
+    for name in DETAILS:
+        value = changes.get(name, old[name])
+        setattr(slide, name, value.strip() if isinstance(value, str) else value)
+    _check(slide)
+    new = _details(slide)
+    if new == old:
+        return slide
+    if (
+        slide.field_choice != FieldChoice.RANDOM
+        and CalibrationSample.objects.filter(slide=slide).exists()
+    ):
+        raise Refused(
+            _(
+                "This slide is a sample of a calibration, which needs fields chosen at random. "
+                "Take it out there first."
+            ),
+            "calibration",
+        )
+    slide.save()
+    audit.record(
+        actor=actor,
+        action="slide.update",
+        target=slide,
+        study_id=slide.study_id,
+        old=old,
+        new=new,
+    )
+    if new["microns_per_pixel"] != old["microns_per_pixel"]:
+        read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
+        # The lock that each reading takes: none is submitted on a prediction that goes.
+        fields = slide.fields.select_for_update(no_key=True).order_by("pk")
+        predictions.renew(fields=list(fields.exclude(Exists(read))))
+    return slide
+
+
+def _check(slide: Slide) -> None:
+    check(slide)
+    same = Slide.objects.filter(study=slide.study_id, code=slide.code).exclude(pk=slide.pk).first()
+    if same is not None:
+        raise Conflict(
+            _("This study has a slide %(code)s already.") % {"code": slide.code}, "slide", same.pk
+        )
+
+
+def _details(slide: Slide) -> dict[str, Any]:
+    return {name: getattr(slide, name) for name in DETAILS}
 
 
 def is_held_out(salt: str, position: int) -> bool:

@@ -49,6 +49,7 @@ TABLE: tuple[Row, ...] = (
     ("api-slides", "get", None, 200, 200, 200, 200, 401),
     ("api-slides", "post", SLIDE, 201, 201, 201, 404, 401),
     ("api-slide", "get", None, 200, 200, 200, 404, 401),
+    ("api-slide", "patch", {"stain": "Giemsa"}, 200, 200, 200, 404, 401),
     ("api-so-far", "get", None, 200, 200, 200, 404, 401),
     ("api-imports", "post", {"archive": None}, 400, 400, 400, 404, 401),
     ("api-import", "get", None, 200, 200, 200, 404, 401),

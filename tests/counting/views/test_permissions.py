@@ -68,6 +68,8 @@ TABLE: tuple[Row, ...] = (
     ("slide-new", "get", {}, 200, 200, 200, 404, 302),
     ("slide-new", "post", {"code": "S9", "field_choice": "random"}, 302, 302, 302, 404, 302),
     ("slide", "get", {}, 200, 200, 200, 404, 302),
+    ("slide-edit", "get", {}, 200, 200, 200, 404, 302),
+    ("slide-edit", "post", {"code": "S2", "field_choice": "random"}, 302, 302, 302, 404, 302),
     ("slide-report", "get", {}, 200, 200, 200, 404, 302),
     ("slide-report-pdf", "get", {}, 200, 200, 200, 404, 302),
     ("slide-report-csv", "get", {}, 200, 200, 200, 404, 302),
