@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 S = TypeVar("S", bound="serializers.BaseSerializer[Any]")
+
+
+# To delete what somebody has begun to count.
+DRAFTS = OpenApiParameter(
+    "drafts", OpenApiTypes.BOOL, description="whether drafts may go too; without it 409 `drafts`"
+)
 
 
 class Pages(PageNumberPagination):
@@ -47,6 +55,11 @@ def given(serializer: type[S], request: Request) -> dict[str, Any]:
 def number(request: Request, name: str) -> int | None:
     """Return a whole number from the query, or None when there is none or it is not one."""
     return whole(request.query_params.get(name, ""))
+
+
+def is_set(request: Request, name: str) -> bool:
+    """Tell whether the query says `true` to something."""
+    return request.query_params.get(name, "").lower() == "true"
 
 
 def page_of(rows: QuerySet[Any], request: Request, serializer: type[S], **context: Any) -> Response:

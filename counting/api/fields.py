@@ -18,9 +18,9 @@ from counting.errors import Conflict, Refused
 from counting.models import Field, Prediction, Reading
 from counting.selectors import access
 from counting.selectors.fields import is_hidden, view_field, view_fields
-from counting.services import assignments, intake, predictions, readings, tiles
+from counting.services import assignments, deletions, intake, predictions, readings, tiles
 
-from .base import Pages, given, number, signed_in
+from .base import DRAFTS, Pages, given, is_set, number, signed_in
 from .field_serializers import (
     FieldCreatedSerializer,
     FieldSerializer,
@@ -131,6 +131,15 @@ class FieldView(APIView):
         """One field with its prediction, reference count and your own newest reading."""
         field = access.get_field_for(signed_in(request), field_id)
         return Response(FieldSerializer(view_field(field, signed_in(request))).data)
+
+    @extend_schema(parameters=[DRAFTS], responses={204: None, 409: ErrorSerializer})
+    def delete(self, request: Request, field_id: int) -> Response:
+        """Delete a field and its picture, while nobody has counted it."""
+        field = access.get_field_for(signed_in(request), field_id)
+        deletions.delete_field(
+            field=field, actor=signed_in(request), drafts=is_set(request, "drafts")
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class PredictView(APIView):

@@ -16,10 +16,11 @@ from counting.models import Slide
 from counting.selectors import access
 from counting.selectors.so_far import slide_so_far
 from counting.selectors.studies import annotate_slides
-from counting.services import imports, slides
+from counting.services import deletions, imports, slides
 
-from .base import given, number, page_of, signed_in
+from .base import DRAFTS, given, is_set, number, page_of, signed_in
 from .serializers import (
+    ErrorSerializer,
     ImportRequestSerializer,
     ImportSerializer,
     SlideChangeSerializer,
@@ -91,6 +92,15 @@ class SlideView(APIView):
         slide = access.get_slide_for(signed_in(request), slide_id)
         data = given(SlideChangeSerializer, request)
         return _answer(slides.update(slide=slide, actor=signed_in(request), **data))
+
+    @extend_schema(parameters=[DRAFTS], responses={204: None, 409: ErrorSerializer})
+    def delete(self, request: Request, slide_id: int) -> Response:
+        """Delete a slide and its fields, while nobody has counted one."""
+        slide = access.get_slide_for(signed_in(request), slide_id)
+        deletions.delete_slide(
+            slide=slide, actor=signed_in(request), drafts=is_set(request, "drafts")
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class SoFarView(APIView):

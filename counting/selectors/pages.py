@@ -17,6 +17,7 @@ from counting.models import (
     JobState,
     Membership,
     ModelVersion,
+    Reading,
     ReferenceCount,
     Role,
     Slide,
@@ -139,6 +140,17 @@ def flagged(study: Study) -> int:
 def fields_of(slide: Slide) -> QuerySet[Field]:
     """Return the slide's fields in the order they came."""
     return slide.fields.order_by("pk")
+
+
+def counted_among(fields: QuerySet[Field]) -> int:
+    """Return in how many of `fields` somebody has submitted a reading."""
+    return fields.filter(readings__state=Reading.State.SUBMITTED).distinct().count()
+
+
+def begun_by(fields: QuerySet[Field]) -> list[str]:
+    """Return who has a draft in one of `fields`, by name."""
+    drafts = Reading.objects.filter(field__in=fields, state=Reading.State.DRAFT).order_by()
+    return sorted(set(drafts.values_list("reader__username", flat=True)))
 
 
 def field_before(field: Field) -> int | None:

@@ -49,7 +49,7 @@ def create_slide(
         objective=objective.strip(),
         microns_per_pixel=microns_per_pixel,
         field_choice=field_choice,
-        held_out=is_held_out(study.salt, study.slides.count()),
+        held_out=_draw(study),
         created_by=actor,
     )
     _check(slide)
@@ -126,6 +126,16 @@ def _check(slide: Slide) -> None:
 
 def _details(slide: Slide) -> dict[str, Any]:
     return {name: getattr(slide, name) for name in DETAILS}
+
+
+def _draw(study: Study) -> bool:
+    """Tell whether the study's next slide is held out.
+
+    As many are as were drawn among so many slides: the place of a deleted one is given again.
+    """
+    places = range(study.slides.count() + 1)
+    drawn = sum(is_held_out(study.salt, place) for place in places)
+    return study.slides.filter(held_out=True).count() < drawn
 
 
 def is_held_out(salt: str, position: int) -> bool:

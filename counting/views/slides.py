@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -12,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from counting.errors import Refused
 from counting.forms import SlideForm
-from counting.models import FieldChoice
+from counting.models import Field, FieldChoice, Slide
 from counting.selectors import access, pages
-from counting.services import slides
+from counting.services import deletions, slides
 
 from .common import frame, signed_in
 
@@ -69,6 +70,57 @@ def edit(request: HttpRequest, slide_id: int) -> HttpResponse:
         choices=FieldChoice.choices,
     )
     return render(request, "slides/edit.html", context, status=400 if posted else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, slide_id: int) -> HttpResponse:
+    """Ask whether a slide is to be deleted, and delete it."""
+    row = access.get_slide_for(signed_in(request), slide_id)
+    if request.method == "POST":
+        try:
+            deletions.delete_slide(slide=row, actor=signed_in(request), drafts=_told(request))
+        except Refused as error:
+            messages.error(request, error.message)
+            return redirect("slide-delete", slide_id)
+        messages.success(request, _("Slide %(code)s is deleted.") % {"code": row.code})
+        return redirect("study", row.study_id)
+    return _ask(request, row, row.fields.all())
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_field(request: HttpRequest, field_id: int) -> HttpResponse:
+    """Ask whether a field is to be deleted, and delete it."""
+    row = access.get_field_for(signed_in(request), field_id)
+    if request.method == "POST":
+        try:
+            deletions.delete_field(field=row, actor=signed_in(request), drafts=_told(request))
+        except Refused as error:
+            messages.error(request, error.message)
+            return redirect("field-delete", field_id)
+        messages.success(request, _("The field is deleted."))
+        return redirect("slide", row.slide_id)
+    return _ask(request, row.slide, row.slide.fields.filter(pk=field_id), field=row)
+
+
+def _told(request: HttpRequest) -> bool:
+    """Tell whether the page said that somebody's draft goes too."""
+    return request.POST.get("drafts") == "true"
+
+
+def _ask(request: HttpRequest, row: Slide, fields: QuerySet[Field], **more: object) -> HttpResponse:
+    context = frame(
+        request,
+        row.study,
+        "slides",
+        slide=row,
+        fields=fields.count(),
+        counted=pages.counted_among(fields),
+        begun=pages.begun_by(fields),
+        **more,
+    )
+    return render(request, "slides/delete.html", context)
 
 
 @login_required

@@ -65,6 +65,8 @@ export class Cards {
       one("[data-link]", card).setAttribute("href", `/fields/${field.id}/`);
       one("[data-image]", card).setAttribute("src", field.thumbnail);
       say(one("[data-name]", card), field.name);
+      one("[data-delete]", card).setAttribute("href", `/fields/${field.id}/delete/`);
+      say(one("[data-delete-name]", card), field.name);
       this.cards.set(field.id, card);
       this.#place(card, field.id);
     }
@@ -76,6 +78,9 @@ export class Cards {
     this.#tell(card, news);
     card.dataset.state = field.state;
     one("[data-name]", card).title = field.name;
+    // What somebody has counted stays; of others' counts that wait, the page behind the link tells.
+    one("[data-delete]", card).hidden =
+      field.state === "counted" || field.my_reading?.state === "submitted";
     this.#badge(card, field);
     this.#counts(card, field);
   }

@@ -1,0 +1,99 @@
+"""Take out what came in by mistake. What somebody has counted stays for good.
+
+Pictures, thumbnails, tiles and archives go from the disk when the rows are gone (counting/apps.py);
+jobs go with their field, and a worker that has one in hand throws its work away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from counting.errors import Conflict
+from counting.models import Field, Reading, Slide, Study
+
+from . import audit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.models import User
+
+
+@transaction.atomic
+def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
+    """Delete a field and its picture; `drafts` says that those who began to count it may lose that.
+
+    Raises:
+        Conflict: somebody has counted it (`counted`), or begun to, and `drafts` is not set
+            (`drafts`).
+    """
+    # The lock that each reading takes: none comes in meanwhile.
+    field = Field.objects.select_for_update(of=("self",)).select_related("slide").get(pk=field.pk)
+    begun = _give_up_readings([field], drafts)
+    audit.record(
+        actor=actor,
+        action="field.delete",
+        target=field,
+        study_id=field.study_id,
+        # Not its name, which may be why it goes.
+        old={"slide": field.slide.code, "sha256": field.sha256, "drafts": begun},
+    )
+    field.delete()
+
+
+@transaction.atomic
+def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
+    """Delete a slide with all its fields; refuses like `delete_field`."""
+    # The locks of a new slide, of a new field and of a new reading: none comes in meanwhile.
+    Study.objects.select_for_update().get(pk=slide.study_id)
+    slide = Slide.objects.select_for_update().get(pk=slide.pk)
+    fields = list(slide.fields.select_for_update().order_by("pk"))
+    begun = _give_up_readings(fields, drafts)
+    audit.record(
+        actor=actor,
+        action="slide.delete",
+        target=slide,
+        study_id=slide.study_id,
+        old={
+            "code": slide.code,
+            "held_out": slide.held_out,
+            "fields": [field.sha256 for field in fields],
+            "drafts": begun,
+        },
+    )
+    slide.delete()
+
+
+def _give_up_readings(fields: Sequence[Field], drafts: bool) -> list[dict[str, Any]]:
+    """Delete the drafts of the fields and return what they held, for the audit trail."""
+    readings = Reading.objects.filter(field__in=fields)
+    counted = readings.filter(state=Reading.State.SUBMITTED).values("field").distinct().count()
+    if counted:
+        raise Conflict(
+            ngettext(
+                "%(n)d field is counted, and what people counted is never deleted. Flag a field "
+                "that should not count as unreadable: it is then left out everywhere.",
+                "%(n)d fields are counted, and what people counted is never deleted. Flag a field "
+                "that should not count as unreadable: it is then left out everywhere.",
+                counted,
+            )
+            % {"n": counted},
+            "counted",
+        )
+    begun = [
+        {"field": row.field_id, "reader": row.reader.get_username(), "counts": row.counts}
+        for row in readings.select_related("reader")
+    ]
+    if begun and not drafts:
+        raise Conflict(
+            _("%(names)s began to count here, and the draft would go too. Ask first.")
+            % {"names": ", ".join(sorted({row["reader"] for row in begun}))},
+            "drafts",
+        )
+    # They hold the predictions that were shown, which go next.
+    readings.delete()
+    return begun
