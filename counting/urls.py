@@ -56,6 +56,11 @@ urlpatterns = [
     path("studies/<int:study_id>/members/add/", members.add, name="member-add"),
     path("studies/<int:study_id>/members/invite/", members.invite, name="member-invite"),
     path(
+        "studies/<int:study_id>/invitations/<int:invitation_id>/revoke/",
+        members.revoke,
+        name="invitation-revoke",
+    ),
+    path(
         "studies/<int:study_id>/members/<int:member_id>/role/",
         members.set_role,
         name="member-role",

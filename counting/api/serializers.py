@@ -12,6 +12,7 @@ from counting.models import (
     CountingRule,
     FieldChoice,
     ImportJob,
+    Invitation,
     Membership,
     ModelVersion,
     QueueOrder,
@@ -150,6 +151,14 @@ class InvitationSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
     role = serializers.CharField()
     expires_at = serializers.DateTimeField()
+
+
+class OpenInvitationSerializer(serializers.ModelSerializer[Invitation]):
+    invited_by = serializers.CharField(source="invited_by.username")
+
+    class Meta:
+        model = Invitation
+        fields = ("id", "role", "email", "invited_by", "created_at", "expires_at")
 
 
 class SlideSerializer(serializers.ModelSerializer[Slide]):

@@ -25,6 +25,7 @@ from .serializers import (
     InvitationSerializer,
     MemberAddSerializer,
     MemberSerializer,
+    OpenInvitationSerializer,
     RoleSerializer,
     StudyChangeSerializer,
     StudyCreateSerializer,
@@ -151,7 +152,25 @@ class MemberView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class InvitationView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, study_id: int, invitation_id: int) -> Response:
+        """Take an open invitation back (admins)."""
+        study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
+        invitation = study.invitations.filter(pk=invitation_id).first()
+        if invitation is None:
+            raise Http404
+        studies.revoke_invitation(invitation=invitation, actor=signed_in(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class InvitationsView(APIView):
+    @extend_schema(responses=OpenInvitationSerializer(many=True))
+    def get(self, request: Request, study_id: int) -> Response:
+        """The open invitations, without their links (admins)."""
+        study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
+        return page_of(studies.open_invitations(study), request, OpenInvitationSerializer)
+
     @extend_schema(request=InvitationRequestSerializer, responses={201: InvitationSerializer})
     def post(self, request: Request, study_id: int) -> Response:
         """Make an invitation link (admins). It is shown this once."""

@@ -28,6 +28,11 @@ urlpatterns = [
         name="api-invitations",
     ),
     path(
+        "studies/<int:study_id>/invitations/<int:invitation_id>/",
+        studies.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path(
         "studies/<int:study_id>/agreement/",
         agreement.AgreementView.as_view(),
         name="api-agreement",

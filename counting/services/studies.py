@@ -197,6 +197,29 @@ def invite(*, study: Study, actor: User, role: str, email: str = "") -> tuple[In
     return invitation, token
 
 
+@transaction.atomic
+def revoke_invitation(*, invitation: Invitation, actor: User) -> None:
+    """Take an open invitation back: its link lets nobody in any more.
+
+    Raises:
+        Refused: it is over already.
+    """
+    if not _open_invitations().filter(pk=invitation.pk).update(expires_at=timezone.now()):
+        raise Refused(_("This invitation is over already; its link lets nobody in."), "over")
+    audit.record(
+        actor=actor,
+        action="member.uninvite",
+        target=invitation,
+        study_id=invitation.study_id,
+        old={"role": invitation.role, "email": invitation.email},
+    )
+
+
+def open_invitations(study: Study) -> QuerySet[Invitation]:
+    """Return the study's invitations that let somebody in, the newest first."""
+    return _good_invitations().filter(study=study).select_related("invited_by", "study")
+
+
 def find_invitation(token: str) -> Invitation:
     """Return the open invitation behind a link.
 
@@ -204,15 +227,7 @@ def find_invitation(token: str) -> Invitation:
         Refused: it is unknown, used or too old, or who made it is no admin of the study any more;
             one sentence for all.
     """
-    invitation = (
-        _open_invitations()
-        .filter(
-            token_hash=hash_token(token),
-            invited_by__memberships__study=F("study"),
-            invited_by__memberships__role=Role.ADMIN,
-        )
-        .first()
-    )
+    invitation = _good_invitations().filter(token_hash=hash_token(token)).first()
     if invitation is None:
         raise Refused(
             _("This invitation is no longer good. Ask an admin of the study for a new one."),
@@ -320,6 +335,13 @@ def _raise_role(membership: Membership, role: str) -> None:
 
 def _open_invitations() -> QuerySet[Invitation]:
     return Invitation.objects.filter(accepted_at__isnull=True, expires_at__gt=timezone.now())
+
+
+def _good_invitations() -> QuerySet[Invitation]:
+    """Return the open invitations of those who are still admins of the study."""
+    return _open_invitations().filter(
+        invited_by__memberships__study=F("study"), invited_by__memberships__role=Role.ADMIN
+    )
 
 
 def _end_invitations(membership: Membership) -> None:

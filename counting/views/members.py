@@ -21,7 +21,7 @@ from counting.services import studies
 from .common import action, frame, signed_in
 
 
-def _back(study_id: int, member_id: int | None = None) -> str:
+def _back(study_id: int, member_id: int | None = None, invitation_id: int | None = None) -> str:
     return reverse("members", args=[study_id])
 
 
@@ -34,8 +34,15 @@ def members(request: HttpRequest, study_id: int) -> HttpResponse:
 
 
 def _context(request: HttpRequest, study: Study, **more: Any) -> dict[str, Any]:
-    rows = pages.members_of(study)
-    return frame(request, study, "members", members=rows, roles=Role.choices, **more)
+    return frame(
+        request,
+        study,
+        "members",
+        members=pages.members_of(study),
+        invitations=studies.open_invitations(study),
+        roles=Role.choices,
+        **more,
+    )
 
 
 @action(_back)
@@ -93,6 +100,18 @@ def invite(request: HttpRequest, study_id: int) -> HttpResponse:
     link = request.build_absolute_uri(reverse("invitation", args=[token]))
     context = _context(request, study, link=link, invitation=invitation)
     return render(request, "studies/members.html", context)
+
+
+@action(_back)
+def revoke(request: HttpRequest, study_id: int, invitation_id: int) -> HttpResponse:
+    """Take an open invitation back."""
+    study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
+    invitation = study.invitations.filter(pk=invitation_id).first()
+    if invitation is None:
+        raise Http404
+    studies.revoke_invitation(invitation=invitation, actor=signed_in(request))
+    messages.success(request, _("The invitation is taken back. Its link lets nobody in."))
+    return redirect("members", study_id)
 
 
 def _find(request: HttpRequest, study_id: int, member_id: int) -> Membership:

@@ -183,7 +183,9 @@ def ids(field: Field, people: People) -> dict[str, Any]:
         actor=people.rita,
         samples=[calibrations.Sample("K1", 7200, 2.4)],
     )
+    invitation, _token = studies.invite(study=study, actor=people.alice, role=Role.READER)
     return {
+        "invitation_id": invitation.pk,
         "calibration_id": calibration.pk,
         "sample_id": samples[0].pk,
         "study_id": study.pk,

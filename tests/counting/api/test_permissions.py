@@ -40,6 +40,8 @@ TABLE: tuple[Row, ...] = (
     ("api-member", "patch", {"role": "reviewer"}, 200, 403, 403, 404, 401),
     ("api-member", "delete", None, 204, 403, 403, 404, 401),
     ("api-invitations", "post", {}, 201, 403, 403, 404, 401),
+    ("api-invitations", "get", None, 200, 403, 403, 404, 401),
+    ("api-invitation", "delete", None, 204, 403, 403, 404, 401),
     ("api-models", "get", None, 200, 200, 200, 404, 401),
     ("api-promote", "post", {"overrule": True}, 200, 403, 403, 404, 401),
     ("api-training-runs", "get", None, 200, 200, 200, 404, 401),

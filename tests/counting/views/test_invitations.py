@@ -99,3 +99,40 @@ def test_a_member_gets_a_higher_role_by_a_link_and_never_a_lower_one(
     assert (entry.actor, entry.old) == (people.bob, {"user": "bob", "role": "reader"})
     assert entry.new == {"user": "bob", "role": "reviewer", "invitation": True}
     assert bob.post(address).status_code == 404
+
+
+def test_an_open_invitation_is_listed_and_can_be_taken_back(
+    alice: Client, bob: Client, study: Study, people: People, client_of: Callable[..., Client]
+) -> None:
+    address, other = link(alice, study, "reviewer"), link(alice, study, "reader")
+    api = f"/api/v1/studies/{study.pk}/invitations/"
+    rows = alice.get(api).json()["results"]
+    assert [(row["role"], row["invited_by"]) for row in rows] == [
+        ("reader", "alice"),
+        ("reviewer", "alice"),
+    ]
+    page = alice.get(f"/studies/{study.pk}/members/").content.decode()
+    assert page.count("Take back</") + page.count("Take back<span") == 3  # the column and each row
+    # Not for readers, and without the links themselves.
+    assert "Open invitations" not in bob.get(f"/studies/{study.pk}/members/").content.decode()
+    assert not any(each in page for each in (address, other))
+
+    revoke = f"/studies/{study.pk}/invitations/{rows[1]['id']}/revoke/"
+    assert bob.post(revoke).status_code == 403
+    assert "taken back" in alice.post(revoke, follow=True).content.decode()
+    assert client_of(people.charlie).post(address).status_code == 404
+    entry = AuditEntry.objects.get(action="member.uninvite")
+    assert (entry.actor, entry.old) == (people.alice, {"role": "reviewer", "email": ""})
+    assert "over already" in alice.post(revoke, follow=True).content.decode()
+
+    assert alice.delete(f"{api}{rows[0]['id']}/").status_code == 204
+    assert client_of(people.charlie).post(other).status_code == 404
+    assert alice.get(api).json()["results"] == []
+
+
+def test_the_page_asks_before_a_member_is_out(alice: Client, study: Study, people: People) -> None:
+    member = Membership.objects.get(study=study, user=people.bob)
+    page = alice.get(f"/studies/{study.pk}/members/").content.decode()
+    question = page[: page.index(f"/members/{member.pk}/remove/")].rpartition("<details")[2]
+    assert "</details>" not in question
+    assert "bob can open the study no more" in page

@@ -57,6 +57,7 @@ TABLE: tuple[Row, ...] = (
     ("members", "get", {}, 200, 200, 200, 404, 302),
     ("member-add", "post", {"username": "charlie"}, 302, 403, 403, 404, 302),
     ("member-invite", "post", {}, 302, 403, 403, 404, 302),
+    ("invitation-revoke", "post", {}, 302, 403, 403, 404, 302),
     ("member-role", "post", {"role": "reviewer"}, 302, 403, 403, 404, 302),
     ("member-remove", "post", {}, 302, 403, 403, 404, 302),
     ("models", "get", {}, 200, 200, 200, 404, 302),
