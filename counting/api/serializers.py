@@ -45,6 +45,13 @@ class CellTypeSerializer(serializers.ModelSerializer[CellType]):
         fields = ("code", "name", "color", "key", "position")
 
 
+class CellTypeAddSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=16)
+    name = serializers.CharField(max_length=60)
+    key = serializers.CharField(max_length=1)
+    color = serializers.CharField(required=False, help_text="else one that no other type has")
+
+
 class ChampionSerializer(serializers.ModelSerializer[ModelVersion]):
     name = serializers.CharField(read_only=True)
 

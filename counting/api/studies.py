@@ -21,6 +21,9 @@ from counting.services import assignments, cell_types, studies
 from .base import given, number, page_of, signed_in
 from .field_serializers import NextSerializer
 from .serializers import (
+    CellTypeAddSerializer,
+    CellTypeSerializer,
+    ErrorSerializer,
     InvitationRequestSerializer,
     InvitationSerializer,
     MemberAddSerializer,
@@ -77,6 +80,18 @@ class StudyView(APIView):
             if types:
                 cell_types.change(study=study, actor=signed_in(request), cell_types=types)
         return _answer(study, request)
+
+
+class CellTypesView(APIView):
+    @extend_schema(
+        request=CellTypeAddSerializer, responses={201: CellTypeSerializer, 409: ErrorSerializer}
+    )
+    def post(self, request: Request, study_id: int) -> Response:
+        """Let the study count one more type (admins). It cannot be taken out again."""
+        study = access.get_study_for(signed_in(request), study_id, Role.ADMIN)
+        data = given(CellTypeAddSerializer, request)
+        row = cell_types.add(study=study, actor=signed_in(request), **data)
+        return Response(CellTypeSerializer(row).data, status=status.HTTP_201_CREATED)
 
 
 class NextView(APIView):

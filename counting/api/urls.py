@@ -13,6 +13,11 @@ urlpatterns = [
     path("auth/token/", session.TokenView.as_view(), name="api-token"),
     path("studies/", studies.StudiesView.as_view(), name="api-studies"),
     path("studies/<int:study_id>/", studies.StudyView.as_view(), name="api-study"),
+    path(
+        "studies/<int:study_id>/cell-types/",
+        studies.CellTypesView.as_view(),
+        name="api-cell-types",
+    ),
     path("studies/<int:study_id>/next/", studies.NextView.as_view(), name="api-next"),
     path("studies/<int:study_id>/review/", review.ReviewView.as_view(), name="api-review"),
     path("studies/<int:study_id>/counts.csv", studies.CountsView.as_view(), name="api-counts"),

@@ -204,7 +204,8 @@ def _part(view: FieldView, code: str) -> _Part | None:
 def _uses(view: FieldView, codes: Sequence[str]) -> bool:
     """Tell whether the field's prediction stands in for a count that nobody made."""
     counted = view.reference.counts if view.reference else {}
-    return any(code not in counted for code in codes)
+    predicted = view.prediction.counts if view.prediction else {}
+    return any(code in predicted and code not in counted for code in codes)
 
 
 def _sum(parts: Sequence[_Part]) -> Estimate:

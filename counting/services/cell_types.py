@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from counting.errors import Refused
+from counting.errors import Conflict, Refused
 from counting.models import CellType, Study
 from counting.models.study import FIRST_NAMES
 
@@ -24,6 +24,8 @@ FIRST_CELL_TYPES = (
     {"code": "WBC", "name": FIRST_NAMES["WBC"], "color": "#0072b2", "key": "w"},
     {"code": "PLT", "name": FIRST_NAMES["PLT"], "color": "#cc79a7", "key": "p"},
 )
+# What a study may add comes in the rest of them.
+COLORS = (*(row["color"] for row in FIRST_CELL_TYPES), "#009e73", "#e69f00", "#56b4e9", "#f0e442")
 # Keys with a meaning of their own on the counting screen (static/js/counting/keys.js).
 RESERVED_KEYS = frozenset("abcghmnv0")
 
@@ -55,12 +57,7 @@ def change(*, study: Study, actor: User, cell_types: Sequence[Mapping[str, Any]]
         row.name = row.name if name == row.label else name
         row.color = str(given.get("color", row.color)).lower()
         row.key = str(given.get("key", row.key)).lower()
-        if row.key in RESERVED_KEYS:
-            raise Refused(
-                _("The key %(key)s has another meaning on the counting screen. Choose another.")
-                % {"key": row.key},
-                "key",
-            )
+        _refuse_reserved(row.key)
     keys = [row.key for row in rows.values()]
     if len(set(keys)) < len(keys):
         raise Refused(_("Two cell types cannot have the same key."), "key")
@@ -80,6 +77,60 @@ def change(*, study: Study, actor: User, cell_types: Sequence[Mapping[str, Any]]
             study_id=study.pk,
             old=old,
             new=new,
+        )
+
+
+@transaction.atomic
+def add(*, study: Study, actor: User, code: str, name: str, key: str, color: str = "") -> CellType:
+    """Let the study count one more type; without a color it gets the next of COLORS.
+
+    What was counted before lacks the type, and the model learns it once there are counts of it.
+
+    Raises:
+        Conflict: the study has a type of this code.
+        Refused: code, name, key or color cannot be used, or the key is taken.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    there = list(study.cell_types.all())
+    row = CellType(
+        study=study,
+        code=code.strip().upper(),
+        name=name.strip(),
+        key=key.strip().lower(),
+        color=color.strip().lower() or next_color(study),
+        # Its shape goes by its position, so that no two types of a study begin alike.
+        position=max((other.position for other in there), default=-1) + 1,
+    )
+    check(row)
+    _refuse_reserved(row.key)
+    for other in there:
+        if other.code == row.code:
+            raise Conflict(
+                _("This study has a cell type %(code)s already.") % {"code": row.code},
+                "cell_type",
+                other.pk,
+            )
+        if other.key == row.key:
+            raise Refused(_("Two cell types cannot have the same key."), "key")
+    row.save()
+    audit.record(
+        actor=actor, action="cell_types.add", target=row, study_id=study.pk, new=_plain(row)
+    )
+    return row
+
+
+def next_color(study: Study) -> str:
+    """Return the color that the study's next type gets."""
+    taken = set(study.cell_types.values_list("color", flat=True))
+    return next((color for color in COLORS if color not in taken), COLORS[-1])
+
+
+def _refuse_reserved(key: str) -> None:
+    if key in RESERVED_KEYS:
+        raise Refused(
+            _("The key %(key)s has another meaning on the counting screen. Choose another.")
+            % {"key": key},
+            "key",
         )
 
 

@@ -20,6 +20,9 @@ from counting.services import cell_types, studies
 
 from .common import frame, signed_in
 
+# What a new cell type is made of; while code, name and key are empty, none is added.
+NEW = ("code", "name", "key", "color")
+
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -29,12 +32,15 @@ def settings(request: HttpRequest, study_id: int) -> HttpResponse:
     posted = request.method == "POST"
     form = StudyForm(request.POST if posted else StudyForm.values_of(study))
     types = _given_types(request, study) if posted else _types(study)
+    new = {name: request.POST.get(f"new-{name}", "").strip() for name in NEW}
     refusal = ""
     if form.is_valid() and posted:
         try:
             with transaction.atomic():
                 studies.update_study(study=study, actor=signed_in(request), **form.settings())
                 cell_types.change(study=study, actor=signed_in(request), cell_types=types)
+                if any(new[name] for name in ("code", "name", "key")):
+                    cell_types.add(study=study, actor=signed_in(request), **new)
         except Refused as error:
             refusal = error.message
         else:
@@ -46,6 +52,7 @@ def settings(request: HttpRequest, study_id: int) -> HttpResponse:
         "settings",
         form=form,
         types=types,
+        new={**new, "color": new["color"] or cell_types.next_color(study)},
         refusal=refusal,
         rules=CountingRule.choices,
     )

@@ -33,6 +33,7 @@ TABLE: tuple[Row, ...] = (
     ("api-studies", "post", {"name": "N"}, 201, 400, 400, 201, 401),
     ("api-study", "get", None, 200, 200, 200, 404, 401),
     ("api-study", "patch", {"name": "N"}, 200, 403, 403, 404, 401),
+    ("api-cell-types", "post", {"code": "RET", "name": "R", "key": "e"}, 201, 403, 403, 404, 401),
     ("api-next", "get", None, 200, 200, 200, 404, 401),
     ("api-counts", "get", None, 200, 200, 200, 404, 401),
     ("api-members", "get", None, 200, 200, 200, 404, 401),
