@@ -33,6 +33,20 @@ export class Upload {
     this.import = 0;
     this.told = 0;
     this.stopper = new AbortController();
+    this.begin(1);
+  }
+
+  /** @param {number} pictures in it; nothing has become of one yet */
+  begin(pictures) {
+    this.pictures = pictures;
+    /** What became of those of an archive. @type {Outcome[]} */
+    this.results = [];
+  }
+
+  /** What became of each picture in it; those not unpacked share the fate of their archive. */
+  get outcomes() {
+    const rest = Math.max(0, this.pictures - this.results.length);
+    return [...this.results, .../** @type {Outcome[]} */ (Array(rest).fill(this.outcome))];
   }
 
   get active() {
@@ -71,6 +85,7 @@ export class Queue {
   /** @param {Upload} upload */
   add(upload) {
     upload.stopper = new AbortController();
+    upload.begin(1);
     this.#set(upload, "waiting", "");
     this.waiting.push(upload);
     this.#next();
@@ -160,6 +175,7 @@ export class Queue {
     const made = await send(path, { archive: upload.file }, this.#following(upload));
     upload.import = made.id;
     upload.told = 0;
+    upload.begin(made.total);
     this.#set(upload, "unpacking", gettext("Waits to be unpacked"));
   }
 
@@ -171,6 +187,7 @@ export class Queue {
       upload.share = job.progress;
       const news = job.results.slice(upload.told);
       upload.told = job.results.length;
+      upload.results = job.results.map((/** @type {ArchiveResult} */ one) => one.outcome);
       if (news.length > 0) this.tell.unpacked(news);
       if (this.#over(upload, job)) return;
       const words = gettext("Unpacking: %(done)s of %(total)s files");

@@ -111,11 +111,16 @@ export class Uploads {
 
   #drawSum() {
     const uploads = [...this.rows.keys()];
-    const count = (/** @type {string[]} */ ...outcomes) =>
-      uploads.filter((upload) => outcomes.includes(upload.outcome)).length;
-    const done = uploads.filter((upload) => !upload.active).length;
+    const under = uploads.filter((upload) => upload.active);
+    const again = uploads.filter((upload) => ["lost", "stopped"].includes(upload.outcome));
+    // Of an archive its pictures count, not the file.
+    const pictures = uploads.flatMap((upload) => upload.outcomes);
+    const count = (/** @type {string} */ outcome) =>
+      pictures.filter((each) => each === outcome).length;
+    const all = pictures.length;
+    const done = all - count("waiting") - count("sending") - count("unpacking");
     const parts = [
-      fill(gettext("%(done)s of %(all)s files done"), { done, all: uploads.length }),
+      fill(gettext("%(done)s of %(all)s files done"), { done, all }),
       part(count("added"), gettext("%(n)s added")),
       part(count("duplicate"), gettext("%(n)s there already")),
       part(count("refused"), gettext("%(n)s refused")),
@@ -129,11 +134,11 @@ export class Uploads {
     ];
     say(one("[data-upload-sum]"), parts.filter(Boolean).join(" · "));
     const meter = /** @type {HTMLProgressElement} */ (one("[data-upload-meter]"));
-    const under = uploads.filter((upload) => upload.active);
-    meter.max = Math.max(1, uploads.length);
-    meter.value = done + under.reduce((sum, upload) => sum + upload.share, 0);
+    const sent = under.filter((upload) => upload.outcome === "sending");
+    meter.max = Math.max(1, all);
+    meter.value = done + sent.reduce((sum, upload) => sum + upload.share, 0);
     meter.hidden = !this.active;
-    one("[data-retry-all]").hidden = count("lost", "stopped") < 2;
+    one("[data-retry-all]").hidden = again.length < 2;
     one("[data-stop-all]").hidden = under.length < 2;
     one("[data-clear]").hidden = this.active || uploads.length === 0;
   }
