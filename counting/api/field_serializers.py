@@ -140,6 +140,7 @@ class FieldSerializer(serializers.Serializer[Any]):
     )
     why = serializers.SerializerMethodField(help_text="the reason in words")
     flag = FlagSerializer(allow_null=True)
+    is_mine = serializers.BooleanField(help_text="whether you uploaded it")
     comments = serializers.IntegerField(help_text="how many")
     created_at = serializers.DateTimeField(source="field.created_at")
 

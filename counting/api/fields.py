@@ -134,8 +134,9 @@ class FieldView(APIView):
 
     @extend_schema(parameters=[DRAFTS], responses={204: None, 409: ErrorSerializer})
     def delete(self, request: Request, field_id: int) -> Response:
-        """Delete a field and its picture, while nobody has counted it."""
-        field = access.get_field_for(signed_in(request), field_id)
+        """Delete a field and its picture, while nobody has counted it (admins, and whoever
+        uploaded it)."""
+        field = access.get_field_to_delete(signed_in(request), field_id)
         deletions.delete_field(
             field=field, actor=signed_in(request), drafts=is_set(request, "drafts")
         )

@@ -40,7 +40,7 @@ class FieldView:
     totals rest, must not be shown by itself then (see `shown_reference`).
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
     while the field counts as unreadable; `comments` is how many there are. `tiles` is None for a
-    picture that is shown whole.
+    picture that is shown whole. `is_mine`: this person uploaded it.
     """
 
     field: Field
@@ -55,6 +55,7 @@ class FieldView:
     flag: Flag | None
     comments: int
     tiles: TileJob | None
+    is_mine: bool
 
     @property
     def shown_reference(self) -> ReferenceCount | None:
@@ -130,6 +131,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 flag=flags.get(field.pk),
                 comments=comments[field.pk],
                 tiles=tiles.get(field.pk),
+                is_mine=field.uploaded_by_id == user.pk,
             )
         )
     return views

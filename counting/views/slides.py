@@ -68,6 +68,7 @@ def edit(request: HttpRequest, slide_id: int) -> HttpResponse:
         form=form,
         refusal=refusal,
         choices=FieldChoice.choices,
+        may_delete=access.may_delete(signed_in(request), row),
     )
     return render(request, "slides/edit.html", context, status=400 if posted else 200)
 
@@ -76,7 +77,7 @@ def edit(request: HttpRequest, slide_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, slide_id: int) -> HttpResponse:
     """Ask whether a slide is to be deleted, and delete it."""
-    row = access.get_slide_for(signed_in(request), slide_id)
+    row = access.get_slide_to_delete(signed_in(request), slide_id)
     if request.method == "POST":
         try:
             deletions.delete_slide(slide=row, actor=signed_in(request), drafts=_told(request))
@@ -92,7 +93,7 @@ def delete(request: HttpRequest, slide_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_field(request: HttpRequest, field_id: int) -> HttpResponse:
     """Ask whether a field is to be deleted, and delete it."""
-    row = access.get_field_for(signed_in(request), field_id)
+    row = access.get_field_to_delete(signed_in(request), field_id)
     if request.method == "POST":
         try:
             deletions.delete_field(field=row, actor=signed_in(request), drafts=_told(request))

@@ -80,7 +80,8 @@ export class Cards {
     one("[data-name]", card).title = field.name;
     // What somebody has counted stays; of others' counts that wait, the page behind the link tells.
     one("[data-delete]", card).hidden =
-      field.state === "counted" || field.my_reading?.state === "submitted";
+      field.state === "counted" || field.my_reading?.state === "submitted"
+      || !(field.is_mine || this.grid.dataset.deletes === "all");
     this.#badge(card, field);
     this.#counts(card, field);
   }

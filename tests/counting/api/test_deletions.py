@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import Client
 
 from counting.models import AuditEntry, Field, PredictionJob, Slide, Study, TileJob
@@ -41,6 +42,30 @@ def test_a_field_goes_with_its_files_its_prediction_and_its_jobs(
     assert entry.old == {"slide": "S1", "sha256": field.sha256, "drafts": []}
     # The same picture may come in again.
     intake.add_field(slide=field.slide, data=smear_file(1), name="one.png", actor=people.bob)
+
+
+def test_only_admins_and_who_brought_it_in_delete(
+    slide: Slide,
+    alice: Client,
+    bob: Client,
+    client_of: Callable[[User], Client],
+    people: People,
+) -> None:
+    rita = client_of(people.rita)  # a reviewer, who brought in neither
+    first, second = add_fields(slide, people.bob, range(2))
+    for address in (f"fields/{first.pk}", f"slides/{slide.pk}"):
+        answer = rita.delete(f"/api/v1/{address}/")
+        assert (answer.status_code, "Only an admin" in answer.json()["detail"]) == (403, True)
+        assert rita.get(f"/{address}/delete/").status_code == 403
+    mine = [client.get(f"/api/v1/fields/{second.pk}/").json()["is_mine"] for client in (bob, rita)]
+    assert mine == [True, False]
+    # A slide is whose it is only while all its fields are.
+    (third,) = add_fields(slide, people.alice, [2])
+    assert bob.delete(f"/api/v1/slides/{slide.pk}/").status_code == 403
+    assert "Delete the slide" not in bob.get(f"/slides/{slide.pk}/edit/").content.decode()
+    assert "Delete the slide" in alice.get(f"/slides/{slide.pk}/edit/").content.decode()
+    assert alice.delete(f"/api/v1/fields/{third.pk}/").status_code == 204
+    assert bob.delete(f"/api/v1/slides/{slide.pk}/").status_code == 204
 
 
 def test_a_worker_with_a_deleted_field_in_hand_goes_on_with_the_others(

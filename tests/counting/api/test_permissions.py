@@ -53,7 +53,7 @@ TABLE: tuple[Row, ...] = (
     ("api-slides", "post", SLIDE, 201, 201, 201, 404, 401),
     ("api-slide", "get", None, 200, 200, 200, 404, 401),
     ("api-slide", "patch", {"stain": "Giemsa"}, 200, 200, 200, 404, 401),
-    ("api-slide", "delete", None, 409, 409, 409, 404, 401),
+    ("api-slide", "delete", None, 409, 403, 409, 404, 401),
     ("api-so-far", "get", None, 200, 200, 200, 404, 401),
     ("api-imports", "post", {"archive": None}, 400, 400, 400, 404, 401),
     ("api-import", "get", None, 200, 200, 200, 404, 401),
@@ -69,7 +69,7 @@ TABLE: tuple[Row, ...] = (
     ("api-fields", "get", None, 200, 200, 200, 404, 401),
     ("api-fields", "post", {"image": None}, 201, 201, 201, 404, 401),
     ("api-field", "get", None, 200, 200, 200, 404, 401),
-    ("api-field", "delete", None, 409, 409, 409, 404, 401),
+    ("api-field", "delete", None, 409, 403, 409, 404, 401),
     ("api-predict", "post", None, 202, 202, 202, 404, 401),
     # The field of this table is small, and its tiles are made: there is nothing to cancel.
     ("api-tiles", "post", None, 202, 202, 202, 404, 401),
