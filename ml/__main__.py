@@ -64,18 +64,20 @@ def _predict(options: argparse.Namespace) -> int:
     images = options.images
     rows: list[dict[str, Any]] = []
     follow = Follower(_aside, "Counted", len(images), "pictures")
-    for start in range(0, len(images), CHUNK):
-        paths = images[start : start + CHUNK]
-        told = predictor.predict(paths, [options.microns_per_pixel] * len(paths))
-        for path, field in zip(paths, told, strict=True):
+    try:
+        for start in range(0, len(images), CHUNK):
+            paths = images[start : start + CHUNK]
+            told = predictor.predict(paths, [options.microns_per_pixel] * len(paths))
+            for path, field in zip(paths, told, strict=True):
+                if options.json:
+                    rows.append({"image": str(path), **field.to_dict()})
+                else:
+                    print(_in_words(path, field), flush=True)
             if options.json:
-                rows.append({"image": str(path), **field.to_dict()})
-            else:
-                print(_in_words(path, field), flush=True)
-        if options.json:
-            follow(start + len(paths))
-    if options.json:
-        print(json.dumps(rows, indent=2))
+                follow(start + len(paths))
+    finally:
+        if rows:  # also what was counted before a picture that cannot be opened
+            print(json.dumps(rows, indent=2))
     return 0
 
 

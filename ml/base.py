@@ -90,9 +90,11 @@ def make(
     _refuse_thin(unseen, config)
     residuals: dict[str, list[float]] = {code: [] for code in config.cell_types}
     for number in range(plan.folds):
+        out = [field for field, part in zip(fields, parts, strict=True) if part == number]
+        if not out:  # few fields: no name falls into this part, so a fit would tell nothing
+            continue
         report(f"Fit on four fifths, for residuals of the fifth ({number + 1} of {plan.folds})")
         rest = [item for item, part in zip(loaded, parts, strict=True) if part != number]
-        out = [field for field, part in zip(fields, parts, strict=True) if part == number]
         settings = replace(plan.settings, epochs=plan.fold_epochs)
         net = train(rest, config, settings, plan.out / f"fold{number}", report, check=check)
         for code, values in _residuals(net, out, config, report).items():

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ml import pictures
+from ml.evaluate import CHUNK
 from ml.predict import FieldPrediction, Predictor
 from ml.synthetic import SyntheticField, render
 from tests.ml.conftest import Cli
@@ -248,3 +249,11 @@ def test_the_command_refuses_with_a_sentence(cli: Cli, tmp_path: Path) -> None:
     ]:
         status, out, error = cli("predict", *arguments)
         assert (status, out, words in error) == (2, "", True), error
+
+
+def test_what_was_counted_before_a_broken_picture_is_told(cli: Cli, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    smear(1).image.save(good)
+    bad.write_bytes(b"no picture")
+    status, out, error = cli("predict", *[good] * CHUNK, bad, "--json")
+    assert (status, len(json.loads(out)), str(bad) in error) == (2, CHUNK, True)
