@@ -338,9 +338,11 @@ def _open_invitations() -> QuerySet[Invitation]:
 
 
 def _good_invitations() -> QuerySet[Invitation]:
-    """Return the open invitations of those who are still admins of the study."""
+    """Return the open invitations of those who are still admins of the study and may sign in."""
     return _open_invitations().filter(
-        invited_by__memberships__study=F("study"), invited_by__memberships__role=Role.ADMIN
+        invited_by__is_active=True,
+        invited_by__memberships__study=F("study"),
+        invited_by__memberships__role=Role.ADMIN,
     )
 
 

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from counting.models import AuditEntry, Invitation, Membership, Role, Study
-from counting.services import studies
-from tests.counting.conftest import People
+from counting.services import studies, tokens
+from tests.counting.conftest import PASSWORD, People
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +74,22 @@ def test_a_link_from_before_an_admin_left_by_any_other_way_is_not_good(
     Membership.objects.filter(study=study, user=people.alice).update(role=Role.REVIEWER)
     assert bob.post(address).status_code == 404
     assert Invitation.objects.get().accepted_at is None
+
+
+def test_a_link_ends_with_the_account_of_who_made_it(
+    study: Study,
+    people: People,
+    second_admin: Membership,
+    client_of: Callable[[User | None], Client],
+) -> None:
+    rita, nobody = client_of(people.rita), client_of(None)
+    address = link(rita, study, "admin")
+    assert nobody.get(address).status_code == 200
+    tokens.close_account(user=people.rita)
+    assert nobody.get(address).status_code == 404
+    account = {"username": "rita-again", "password": PASSWORD}
+    assert nobody.post(address, account).status_code == 404
+    assert not User.objects.filter(username="rita-again").exists()
 
 
 def test_a_member_gets_a_higher_role_by_a_link_and_never_a_lower_one(
