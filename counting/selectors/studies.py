@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from counting.models import Field, Reading, ReferenceCount, Slide, Study
+from counting.models import Field, Membership, Reading, ReferenceCount, Role, Slide, Study
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,6 +27,13 @@ def with_progress(studies: QuerySet[Study]) -> QuerySet[Study]:
         field_count=Coalesce(Subquery(fields.annotate(n=Count("pk")).values("n")), 0),
         counted_count=Coalesce(Subquery(counted.annotate(n=Count("pk")).values("n")), 0),
     ).order_by("name", "pk")
+
+
+def without_admin(*, besides: User) -> QuerySet[Study]:
+    """Return the studies of which `besides` is an admin, and nobody else who may sign in is one."""
+    admins = Membership.objects.filter(study=OuterRef("pk"), role=Role.ADMIN)
+    others = admins.filter(user__is_active=True).exclude(user=besides)
+    return Study.objects.filter(Exists(admins.filter(user=besides))).exclude(Exists(others))
 
 
 def slides_with_progress(study: Study, reader: User) -> QuerySet[Slide]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from counting.selectors.studies import without_admin
 from counting.services import tokens
 
 
@@ -19,4 +20,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is no account {options['username']}.")
         number = tokens.close_account(user=user)
-        return f"The account {user.get_username()} is closed. API tokens deleted: {number}."
+        told = [f"The account {user.get_username()} is closed. API tokens deleted: {number}."]
+        for study in without_admin(besides=user):
+            told.append(f"Study {study.pk} ({study.name}) has no admin now.")
+        return "\n".join(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -9,7 +10,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from counting.models import ApiToken, AuditEntry
+from counting.models import ApiToken, AuditEntry, Role, Study
+from counting.services import studies
 from counting.services.tokens import create_token
 from tests.counting.conftest import PASSWORD, People
 
@@ -63,6 +65,27 @@ def test_a_closed_account_lets_nobody_in(people: People, held: list[str], bob: C
     entry = AuditEntry.objects.get(action="account.close")
     assert (entry.object_id, entry.new) == (str(people.bob.pk), {"active": False})
     assert User.objects.get(username="bob").pk == people.bob.pk  # what bob counted keeps its name
+
+
+def test_a_closed_account_is_no_admin_and_the_operator_is_told(
+    study: Study, other_study: Study, people: People, client_of: Callable[[User], Client]
+) -> None:
+    """Alice and Rita are the study's admins; of Charlie's study none of them is."""
+    members = {row.user: row for row in study.memberships.all()}
+    studies.set_role(membership=members[people.rita], actor=people.alice, role=Role.ADMIN)
+    assert "no admin" not in told("close_account", "alice")
+    # Rita is the last one who can be asked: she stays.
+    address = f"/api/v1/studies/{study.pk}/members/{members[people.rita].pk}/"
+    rita = client_of(people.rita)
+    for answer in (
+        rita.delete(address),
+        rita.patch(address, {"role": "reader"}, content_type="application/json"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, "last_admin")
+    assert told("close_account", "rita").splitlines()[1:] == [
+        f"Study {study.pk} (Ward 7) has no admin now."
+    ]
+    assert "no admin" not in told("close_account", "bob")
 
 
 @pytest.mark.parametrize("command", ["revoke_tokens", "close_account"])
