@@ -82,7 +82,8 @@ def renew(*, fields: Sequence[Field]) -> None:
     # finds its job gone and throws its work away.
     PredictionJob.objects.filter(field__in=ids).delete()
     # A draft says with its next save what its reader sees then.
-    Reading.objects.filter(field__in=ids).update(shown_prediction=None)
+    drafts = Reading.objects.filter(field__in=ids, state=Reading.State.DRAFT)
+    drafts.update(shown_prediction=None)
     Prediction.objects.filter(field__in=ids).delete()
     request(fields=fields)
 

@@ -108,10 +108,11 @@ def update(*, slide: Slide, actor: User, **changes: Any) -> Slide:
         new=new,
     )
     if new["microns_per_pixel"] != old["microns_per_pixel"]:
+        # The lock that each reading takes, before they are read: those that are being submitted
+        # are there when it is held, and none comes in on a prediction that goes.
+        list(slide.fields.select_for_update(no_key=True).order_by("pk").values_list("pk"))
         read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
-        # The lock that each reading takes: none is submitted on a prediction that goes.
-        fields = slide.fields.select_for_update(no_key=True).order_by("pk")
-        predictions.renew(fields=list(fields.exclude(Exists(read))))
+        predictions.renew(fields=list(slide.fields.exclude(Exists(read))))
     return slide
 
 

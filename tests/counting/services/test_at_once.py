@@ -1,0 +1,75 @@
+"""Two transactions at once on PostgreSQL: one is held open until the other waits for it.
+
+SQLite has one writer at a time: there nothing of this can happen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from counting.models import Field, Prediction, Slide
+from counting.services import readings, slides
+from tests.counting.conftest import People
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Beside = Callable[[Callable[[], Any]], Future[None]]
+
+
+@pytest.fixture
+def beside(db: None) -> Iterator[Beside]:
+    """Return a function that does its part in another transaction, and commits that as soon as
+    somebody waits for it.
+    """
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+
+    def hold(part: Callable[[], Any], done: threading.Event) -> None:
+        try:
+            with transaction.atomic():
+                part()
+                done.set()
+                wait_until(_somebody_waits, 30, "the other transaction to wait")
+        finally:
+            done.set()
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def start(part: Callable[[], Any]) -> Future[None]:
+            done = threading.Event()
+            future = pool.submit(hold, part, done)
+            assert done.wait(30)
+            return future
+
+        yield start
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+def test_a_submission_before_the_pixels_change_keeps_what_it_was_shown(
+    field: Field, people: People, predict_all: Callable[[], int], beside: Beside
+) -> None:
+    predict_all()
+    shown = Prediction.objects.get()
+    submitted = beside(
+        lambda: readings.save_reading(
+            field=field, reader=people.rita, counts={"RBC": 4}, shown_prediction=shown
+        )
+    )
+    slides.update(slide=field.slide, actor=people.bob, microns_per_pixel=0.2)
+    submitted.result(30)
+    assert field.readings.get().shown_prediction == shown
+    assert predict_all() == 0
+    assert Slide.objects.get().microns_per_pixel == 0.2
