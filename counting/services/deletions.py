@@ -2,6 +2,9 @@
 
 Pictures, thumbnails, tiles and archives go from the disk when the rows are gone (counting/apps.py);
 jobs go with their field, and a worker that has one in hand throws its work away.
+
+Prediction jobs go before the lock on their field is taken: a worker that writes a prediction holds
+its job, and needs the field. Whoever writes in tile jobs and imports holds nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from counting.errors import Conflict
-from counting.models import Field, Reading, Slide, Study
+from counting.models import Field, PredictionJob, Reading, Slide, Study
 
 from . import audit
 
@@ -31,6 +34,7 @@ def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
         Conflict: somebody has counted it (`counted`), or begun to, and `drafts` is not set
             (`drafts`).
     """
+    PredictionJob.objects.filter(field=field).delete()
     # The lock that each reading takes: none comes in meanwhile.
     field = Field.objects.select_for_update(of=("self",)).select_related("slide").get(pk=field.pk)
     begun = _give_up_readings([field], drafts)
@@ -51,6 +55,7 @@ def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
     # The locks of a new slide, of a new field and of a new reading: none comes in meanwhile.
     Study.objects.select_for_update().get(pk=slide.study_id)
     slide = Slide.objects.select_for_update().get(pk=slide.pk)
+    PredictionJob.objects.filter(field__slide=slide).delete()
     fields = list(slide.fields.select_for_update().order_by("pk"))
     begun = _give_up_readings(fields, drafts)
     audit.record(

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from counting.models import Field, Prediction, Slide
-from counting.services import readings, slides
+from counting.models import Field, Prediction, PredictionJob, Slide
+from counting.services import deletions, predictions, readings, slides
 from tests.counting.conftest import People
 from tests.waiting import wait_until
 
@@ -73,3 +73,17 @@ def test_a_submission_before_the_pixels_change_keeps_what_it_was_shown(
     assert field.readings.get().shown_prediction == shown
     assert predict_all() == 0
     assert Slide.objects.get().microns_per_pixel == 0.2
+
+
+@pytest.mark.parametrize("whole_slide", [False, True])
+def test_a_prediction_that_is_being_written_goes_with_its_field(
+    field: Field, people: People, beside: Beside, whole_slide: bool
+) -> None:
+    job = PredictionJob.objects.get()
+    written = beside(lambda: predictions.run_waiting(job.pk))
+    if whole_slide:
+        deletions.delete_slide(slide=field.slide, actor=people.bob)
+    else:
+        deletions.delete_field(field=field, actor=people.bob)
+    written.result(30)
+    assert not any(table.objects.exists() for table in (Field, Prediction, PredictionJob))
