@@ -3,8 +3,9 @@
 Pictures, thumbnails, tiles and archives go from the disk when the rows are gone (counting/apps.py);
 jobs go with their field, and a worker that has one in hand throws its work away.
 
-Prediction jobs go before the lock on their field is taken: a worker that writes a prediction holds
-its job, and needs the field. Whoever writes in tile jobs and imports holds nothing else meanwhile.
+Locks are taken in this order: study, slide, jobs, fields. Prediction jobs go before the lock on
+their field is taken: a worker that writes a prediction holds its job, and needs the field. Whoever
+writes in tile jobs and imports holds nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
         Conflict: somebody has counted it (`counted`), or begun to, and `drafts` is not set
             (`drafts`).
     """
+    _lock_study(field.study_id)
     PredictionJob.objects.filter(field=field).delete()
     # The lock that each reading takes: none comes in meanwhile.
     field = Field.objects.select_for_update(of=("self",)).select_related("slide").get(pk=field.pk)
@@ -53,7 +55,7 @@ def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
 def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
     """Delete a slide with all its fields; refuses like `delete_field`."""
     # The locks of a new slide, of a new field and of a new reading: none comes in meanwhile.
-    Study.objects.select_for_update().get(pk=slide.study_id)
+    _lock_study(slide.study_id)
     slide = Slide.objects.select_for_update().get(pk=slide.pk)
     PredictionJob.objects.filter(field__slide=slide).delete()
     fields = list(slide.fields.select_for_update().order_by("pk"))
@@ -71,6 +73,13 @@ def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
         },
     )
     slide.delete()
+
+
+def _lock_study(study_id: int) -> None:
+    """Take the lock of a new slide, and of a new champion, which asks for predictions of fields
+    that must be there when that is written. An upload goes on meanwhile: it may hold the slide.
+    """
+    Study.objects.select_for_update(no_key=True).get(pk=study_id)
 
 
 def _give_up_readings(fields: Sequence[Field], drafts: bool) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from counting.models import Field, Prediction, PredictionJob, Slide
-from counting.services import deletions, predictions, readings, slides
+from counting.models import Field, ModelVersion, Prediction, PredictionJob, Slide
+from counting.services import deletions, predictions, readings, registry, slides
 from tests.counting.conftest import People
 from tests.waiting import wait_until
 
@@ -87,3 +87,16 @@ def test_a_prediction_that_is_being_written_goes_with_its_field(
         deletions.delete_field(field=field, actor=people.bob)
     written.result(30)
     assert not any(table.objects.exists() for table in (Field, Prediction, PredictionJob))
+
+
+def test_a_champion_that_goes_live_survives_the_end_of_a_field(
+    field: Field, people: People, predict_all: Callable[[], int], beside: Beside
+) -> None:
+    predict_all()
+    old = registry.champion(field.study)
+    better = ModelVersion.objects.create(study=field.study, number=2, sha256=old.sha256, parent=old)
+    promoted = beside(lambda: registry.promote(version=better, actor=None, instead_of=old))
+    deletions.delete_field(field=field, actor=people.bob)
+    promoted.result(30)
+    assert registry.champion(field.study) == better
+    assert not PredictionJob.objects.exists()
