@@ -14,6 +14,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from counting.models import (
+    ACTIVE,
     ROLE_RANK,
     Calibration,
     Field,
@@ -92,31 +93,33 @@ def get_field_for(user: User | AnonymousUser, field_id: int, role: Role | None =
 
 def may_delete(user: User | AnonymousUser, row: Slide | Field) -> bool:
     """Tell whether `user`, a member, may delete what nobody has counted: an admin may, and whoever
-    brought it in, a slide with all its fields.
+    brought it in, a slide with all its fields and what still waits to come into it.
     """
     if role_in(user, row.study) == Role.ADMIN:
         return True
     if isinstance(row, Field):
         return row.uploaded_by_id == user.pk
     others = row.fields.exclude(uploaded_by=user.pk)
-    return row.created_by_id == user.pk and not others.exists()
+    coming = row.imports.filter(state__in=ACTIVE).exclude(requested_by=user.pk)
+    return row.created_by_id == user.pk and not others.exists() and not coming.exists()
 
 
 def get_field_to_delete(user: User | AnonymousUser, field_id: int) -> Field:
     """Return the field; refuses like `get_study_for`, and whoever may not delete it."""
     field = get_field_for(user, field_id)
-    _require_deleter(user, field)
+    require_deleter(user, field)
     return field
 
 
 def get_slide_to_delete(user: User | AnonymousUser, slide_id: int) -> Slide:
     """Return the slide; refuses like `get_field_to_delete`."""
     slide = get_slide_for(user, slide_id)
-    _require_deleter(user, slide)
+    require_deleter(user, slide)
     return slide
 
 
-def _require_deleter(user: User | AnonymousUser, row: Slide | Field) -> None:
+def require_deleter(user: User | AnonymousUser, row: Slide | Field) -> None:
+    """Refuse whoever may not delete it: PermissionDenied."""
     if not may_delete(user, row):
         raise PermissionDenied(
             _("Only an admin of this study, or whoever brought it in, can delete this. Ask one.")

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 
 from counting.errors import Conflict
 from counting.models import Field, PredictionJob, Reading, Slide, Study
+from counting.selectors import access
 
 from . import audit
 
@@ -53,13 +54,19 @@ def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
 
 @transaction.atomic
 def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
-    """Delete a slide with all its fields; refuses like `delete_field`."""
+    """Delete a slide with all its fields; refuses like `delete_field`.
+
+    Raises:
+        PermissionDenied: others brought something in, or began to, since `actor` was let do it.
+    """
     # The locks of a new slide, of a new field and of a new reading: none comes in meanwhile.
     _lock_study(slide.study_id)
     slide = Slide.objects.select_for_update().get(pk=slide.pk)
     PredictionJob.objects.filter(field__slide=slide).delete()
     fields = list(slide.fields.select_for_update().order_by("pk"))
+    access.require_deleter(actor, slide)
     begun = _give_up_readings(fields, drafts)
+    imports = slide.imports.select_related("requested_by")
     audit.record(
         actor=actor,
         action="slide.delete",
@@ -70,6 +77,11 @@ def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
             "held_out": slide.held_out,
             "fields": [field.sha256 for field in fields],
             "drafts": begun,
+            "imports": [
+                # Like a field's, an archive's name may be why it goes.
+                {"import": row.pk, "by": row.requested_by.get_username(), "files": row.total}
+                for row in imports
+            ],
         },
     )
     slide.delete()

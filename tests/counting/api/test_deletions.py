@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 
-from counting.models import AuditEntry, Field, PredictionJob, Slide, Study, TileJob
-from counting.services import flags, imports, intake, jobs, readings, slides, tiles
+from counting.models import AuditEntry, Field, ImportJob, PredictionJob, Slide, Study, TileJob
+from counting.services import deletions, flags, imports, intake, jobs, readings, slides, tiles
 from tests.counting.conftest import People, add_fields, count
 from tests.counting.pictures import smear_file
 
@@ -22,6 +24,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def stored() -> list[Path]:
     return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def start(slide: Slide, actor: User) -> ImportJob:
+    """Send an archive of one picture, which nobody unpacks yet."""
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("three.png", smear_file(3))
+    return imports.start_import(slide=slide, archive=archive, name="a.zip", actor=actor)
 
 
 def test_a_field_goes_with_its_files_its_prediction_and_its_jobs(
@@ -118,15 +128,11 @@ def test_a_draft_goes_only_when_it_was_said_and_the_trail_keeps_its_counts(
 
 
 def test_a_slide_goes_with_everything_that_came_into_it(
-    slide: Slide, bob: Client, people: People, predict_all: Callable[[], int], tmp_path: Path
+    slide: Slide, bob: Client, people: People, predict_all: Callable[[], int]
 ) -> None:
     fields = add_fields(slide, people.bob, range(2))
     predict_all()
-    archive = tmp_path / "pictures.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("three.png", smear_file(3))
-    with archive.open("rb") as file:
-        job = imports.start_import(slide=slide, archive=file, name="a.zip", actor=people.bob)
+    job = start(slide, people.bob)
 
     page = bob.get(f"/slides/{slide.pk}/delete/").content.decode()
     assert "with 2 fields" in page
@@ -139,6 +145,26 @@ def test_a_slide_goes_with_everything_that_came_into_it(
     assert entry.old is not None
     assert (entry.old["code"], entry.old["held_out"]) == ("S1", False)
     assert entry.old["fields"] == [field.sha256 for field in fields]
+    assert entry.old["imports"] == [{"import": job.pk, "by": "bob", "files": 1}]
+
+
+def test_an_archive_that_waits_is_for_its_owner_and_admins_to_give_up(
+    slide: Slide, alice: Client, bob: Client, people: People
+) -> None:
+    add_fields(slide, people.bob, range(2))
+    address = f"/api/v1/slides/{slide.pk}/"
+    job = start(slide, people.rita)
+    assert bob.delete(address).status_code == 403
+    assert "Delete the slide" not in bob.get(f"/slides/{slide.pk}/edit/").content.decode()
+    # It came between the question and the answer.
+    with pytest.raises(PermissionDenied):
+        deletions.delete_slide(slide=slide, actor=people.bob)
+    assert Slide.objects.exists()
+    imports.cancel_import(job=job, actor=people.rita)
+    assert "Delete the slide" in bob.get(f"/slides/{slide.pk}/edit/").content.decode()
+    start(slide, people.rita)
+    assert alice.delete(address).status_code == 204
+    assert stored() == []
 
 
 @pytest.mark.parametrize("gone", range(8))
