@@ -39,14 +39,15 @@ class CountingConfig(AppConfig):
 def _field_deleted(*, instance: Field, **_: Any) -> None:
     from counting.services import intake
 
-    # Not before it is sure that the row is gone.
-    transaction.on_commit(lambda: intake.delete_files(instance))
+    # Not before it is sure that the row is gone; what cannot be deleted is logged, and the files of
+    # the others go all the same.
+    transaction.on_commit(lambda: intake.delete_files(instance), robust=True)
 
 
 def _import_deleted(*, instance: ImportJob, **_: Any) -> None:
     from counting.services import imports
 
-    transaction.on_commit(lambda: imports.delete_archive(instance))
+    transaction.on_commit(lambda: imports.delete_archive(instance), robust=True)
 
 
 def _signed_in(*, user: User, **_: Any) -> None:

@@ -157,8 +157,10 @@ def _refuse_duplicate(slide: Slide, digest: str) -> None:
 
 def delete_files(field: Field) -> None:
     """Delete the pictures of a field that is gone, or never came to be."""
-    if field.image:
-        tiles.remove(field)
-        field.image.delete(save=False)
-    if field.thumbnail:
-        field.thumbnail.delete(save=False)
+    try:
+        if field.image:
+            tiles.remove(field)
+            field.image.delete(save=False)
+    finally:
+        if field.thumbnail:
+            field.thumbnail.delete(save=False)

@@ -167,6 +167,20 @@ def test_an_archive_that_waits_is_for_its_owner_and_admins_to_give_up(
     assert stored() == []
 
 
+def test_a_picture_that_cannot_be_deleted_leaves_no_other_behind(
+    slide: Slide, bob: Client, people: People
+) -> None:
+    first, _second = add_fields(slide, people.bob, range(2))
+    start(slide, people.bob)
+    # A folder that holds something lies where the picture was.
+    stuck = Path(first.image.path)
+    stuck.unlink()
+    stuck.mkdir()
+    (stuck / "left").touch()
+    assert bob.delete(f"/api/v1/slides/{slide.pk}/").status_code == 204
+    assert stored() == [stuck / "left"]
+
+
 @pytest.mark.parametrize("gone", range(8))
 def test_the_place_of_a_deleted_slide_is_given_again(
     study: Study, bob: Client, people: People, gone: int
