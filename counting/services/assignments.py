@@ -51,7 +51,10 @@ def take(*, field_id: int, reader: User, reason: Reason | None = None) -> bool:
     readers who ask at the same moment are looked at one after the other (on SQLite the transaction
     itself is that lock).
     """
-    field = Field.objects.select_for_update(of=("self",)).select_related("study").get(pk=field_id)
+    rows = Field.objects.select_for_update(of=("self",)).select_related("study")
+    field = rows.filter(pk=field_id).first()
+    if field is None:
+        return False  # deleted since the list was made
     if not queue.waiting(field.study, reader).filter(pk=field_id).exists():
         return False
     until = timezone.now() + LEASE

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -35,11 +36,13 @@ def delete_field(*, field: Field, actor: User, drafts: bool = False) -> None:
     Raises:
         Conflict: somebody has counted it (`counted`), or begun to, and `drafts` is not set
             (`drafts`).
+        Http404: somebody was faster.
     """
     _lock_study(field.study_id)
     PredictionJob.objects.filter(field=field).delete()
     # The lock that each reading takes: none comes in meanwhile.
-    field = Field.objects.select_for_update(of=("self",)).select_related("slide").get(pk=field.pk)
+    rows = Field.objects.select_for_update(of=("self",)).select_related("slide")
+    field = get_object_or_404(rows, pk=field.pk)
     begun = _give_up_readings([field], drafts)
     audit.record(
         actor=actor,
@@ -61,7 +64,7 @@ def delete_slide(*, slide: Slide, actor: User, drafts: bool = False) -> None:
     """
     # The locks of a new slide, of a new field and of a new reading: none comes in meanwhile.
     _lock_study(slide.study_id)
-    slide = Slide.objects.select_for_update().get(pk=slide.pk)
+    slide = get_object_or_404(Slide.objects.select_for_update(), pk=slide.pk)
     PredictionJob.objects.filter(field__slide=slide).delete()
     fields = list(slide.fields.select_for_update().order_by("pk"))
     access.require_deleter(actor, slide)

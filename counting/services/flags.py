@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,7 +27,7 @@ def flag(*, field: Field, actor: User, reason: str, note: str = "") -> Flag:
         Refused: the reason is unknown, or another reason without a note.
         Conflict: it is flagged already.
     """
-    field = Field.objects.select_for_update().get(pk=field.pk)
+    field = get_object_or_404(Field.objects.select_for_update(), pk=field.pk)
     held = field.flags.filter(lifted_at__isnull=True).first()
     if held is not None:
         raise Conflict(
@@ -59,7 +60,7 @@ def lift(*, field: Field, actor: User) -> None:
     Raises:
         Refused: it is not flagged.
     """
-    field = Field.objects.select_for_update().get(pk=field.pk)
+    field = get_object_or_404(Field.objects.select_for_update(), pk=field.pk)
     held = field.flags.filter(lifted_at__isnull=True).first()
     if held is None:
         raise Refused(_("This field is not flagged."), "not_flagged")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -58,10 +59,11 @@ def save_reading(
         Refused: a count, mark or the method cannot be true; the sentence names it.
         Newer: the reader saved meanwhile from another tab or device; nothing is overwritten.
         Counted: another reader counted the field meanwhile; this count is kept as a draft.
+        Http404: the field was deleted meanwhile.
     """
     with transaction.atomic():
         # Without its study, whose rule may change while this waits: that is read behind the lock.
-        field = Field.objects.select_for_update().get(pk=field.pk)
+        field = get_object_or_404(Field.objects.select_for_update(), pk=field.pk)
         others: list[str] = []
         if submit and not replace:
             mine = Reading.objects.filter(field=field, reader=reader)

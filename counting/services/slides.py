@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from counting.errors import Conflict, Refused
@@ -78,7 +79,7 @@ def update(*, slide: Slide, actor: User, **changes: Any) -> Slide:
     """
     # Like creation, behind the study's lock: two slides may not take one code at the same time.
     Study.objects.select_for_update().get(pk=slide.study_id)
-    slide = Slide.objects.select_related("study").get(pk=slide.pk)
+    slide = get_object_or_404(Slide.objects.select_related("study"), pk=slide.pk)
     old = _details(slide)
     for name in DETAILS:
         value = changes.get(name, old[name])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from counting.models import Field, ModelVersion, Prediction, PredictionJob, Slide
 from counting.services import deletions, predictions, readings, registry, slides
@@ -100,3 +101,33 @@ def test_a_champion_that_goes_live_survives_the_end_of_a_field(
     promoted.result(30)
     assert registry.champion(field.study) == better
     assert not PredictionJob.objects.exists()
+
+
+@pytest.mark.parametrize("whole_slide", [False, True])
+def test_who_comes_while_it_is_deleted_is_told_that_nothing_is_there(
+    field: Field, people: People, bob: Client, beside: Beside, whole_slide: bool
+) -> None:
+    def delete() -> None:
+        if whole_slide:
+            deletions.delete_slide(slide=field.slide, actor=people.bob)
+        else:
+            deletions.delete_field(field=field, actor=people.bob)
+
+    address = f"slides/{field.slide_id}" if whole_slide else f"fields/{field.pk}"
+    deleted = beside(delete)
+    assert bob.post(f"/{address}/delete/").status_code == 404
+    deleted.result(30)
+    assert bob.delete(f"/api/v1/{address}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [("readings", {"counts": {"RBC": 4}}), ("flag", {"reason": "focus"})]
+)
+def test_what_is_said_of_a_field_while_it_is_deleted_is_not_taken(
+    field: Field, people: People, bob: Client, beside: Beside, what: str, said: dict[str, Any]
+) -> None:
+    deleted = beside(lambda: deletions.delete_field(field=field, actor=people.bob))
+    address = f"/api/v1/fields/{field.pk}/{what}/"
+    answer = bob.post(address, said, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    deleted.result(30)
