@@ -239,11 +239,5 @@ def _shown(field: Field, user: User, version_id: object) -> Prediction | None:
     ):
         found = Prediction.objects.filter(field=field, model_version_id=version_id).first()
     if found is None:
-        raise Refused(
-            _(
-                "No such prediction was made for this field, or it is being made again: then wait "
-                "a moment and submit again."
-            ),
-            "shown_prediction",
-        )
+        raise readings.no_prediction()
     return found

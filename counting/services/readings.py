@@ -56,7 +56,8 @@ def save_reading(
     submission is to take the place of what another reader counted meanwhile.
 
     Raises:
-        Refused: a count, mark or the method cannot be true; the sentence names it.
+        Refused: a count, mark or the method cannot be true, the sentence names it; or the shown
+            prediction is gone.
         Newer: the reader saved meanwhile from another tab or device; nothing is overwritten.
         Counted: another reader counted the field meanwhile; this count is kept as a draft.
         Http404: the field was deleted meanwhile.
@@ -64,6 +65,9 @@ def save_reading(
     with transaction.atomic():
         # Without its study, whose rule may change while this waits: that is read behind the lock.
         field = get_object_or_404(Field.objects.select_for_update(), pk=field.pk)
+        if shown_prediction and not Prediction.objects.filter(pk=shown_prediction.pk).exists():
+            # It went while this waited for the lock; the browser keeps the counts and asks again.
+            raise no_prediction()
         others: list[str] = []
         if submit and not replace:
             mine = Reading.objects.filter(field=field, reader=reader)
@@ -92,6 +96,17 @@ def save_reading(
             reading.version,
         )
     return reading
+
+
+def no_prediction() -> Refused:
+    """Return the refusal of a reading whose reader says that they saw what is not there."""
+    return Refused(
+        _(
+            "No such prediction was made for this field, or it is being made again: then wait "
+            "a moment and submit again."
+        ),
+        "shown_prediction",
+    )
 
 
 def _save(

@@ -76,6 +76,35 @@ def test_a_submission_before_the_pixels_change_keeps_what_it_was_shown(
     assert Slide.objects.get().microns_per_pixel == 0.2
 
 
+def test_a_submission_after_the_pixels_change_waits_for_the_new_prediction(
+    field: Field,
+    people: People,
+    bob: Client,
+    predict_all: Callable[[], int],
+    beside: Beside,
+) -> None:
+    predict_all()
+    old = Prediction.objects.get()
+    said = {"counts": {"RBC": 4}, "shown_prediction": old.model_version_id}
+
+    def submit() -> Any:
+        address = f"/api/v1/fields/{field.pk}/readings/"
+        return bob.post(address, said, content_type="application/json")
+
+    changed = beside(
+        lambda: slides.update(slide=field.slide, actor=people.bob, microns_per_pixel=0.2)
+    )
+    refused = submit()
+    changed.result(30)
+    assert (refused.status_code, refused.json()["code"]) == (400, "shown_prediction")
+    assert not field.readings.exists()
+    predict_all()
+    assert submit().status_code == 201
+    shown = field.readings.get().shown_prediction
+    assert shown is not None
+    assert shown.pk != old.pk
+
+
 @pytest.mark.parametrize("whole_slide", [False, True])
 def test_a_prediction_that_is_being_written_goes_with_its_field(
     field: Field, people: People, beside: Beside, whole_slide: bool
