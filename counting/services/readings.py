@@ -45,10 +45,10 @@ def save_reading(
 ) -> Reading:
     """Save a reader's counts of a field, as the reader's draft or as a new submitted revision.
 
-    `counts` maps cell type codes to whole numbers; a type left out is not counted, but a type
-    that only has marks is counted by them. Where a submitted reading has both they are the same
-    number; a draft keeps both as they are. A draft keeps the field for the reader; submitting makes
-    the reference count anew.
+    `counts` maps cell type codes to whole numbers; a type left out is not counted. Submitting
+    counts a type that only has marks by them, and refuses one whose marks and number differ. A
+    draft keeps both as they are: a number that the reader took away does not come back. A draft
+    keeps the field for the reader; submitting makes the reference count anew.
 
     `version` is the version of the reader's own reading that this one is based on, 0 for none;
     without it nothing is compared. `tab` names the browser tab or script: it is never in conflict
@@ -136,7 +136,8 @@ def _save(
                 % {"code": code, "counted": numbers[code], "marked": number},
                 "marks",
             )
-        numbers.setdefault(code, number)
+        if submit:
+            numbers.setdefault(code, number)
     if submit and not numbers:
         raise Refused(_("There is no count in this reading. Count at least one type."), "counts")
     mine = Reading.objects.filter(field=field, reader=reader)

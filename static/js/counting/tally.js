@@ -49,8 +49,8 @@ export class Tally {
     const numbers = { ...this.now.numbers };
     for (const code of this.codes) numbers[code] = reading.counts[code] ?? null;
     const marks = reading.marks.filter((mark) => this.codes.includes(mark.cell_type));
-    const touched = Object.values(numbers).some((number) => number !== null);
-    this.now = { ...this.now, numbers, marks, ways: touched ? [reading.method] : [] };
+    this.now = { ...this.now, numbers, marks };
+    if (!this.isEmpty) this.now = { ...this.now, ways: [reading.method] };
   }
 
   /**

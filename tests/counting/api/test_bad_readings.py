@@ -114,3 +114,9 @@ def test_marks_alone_are_counted(bob: Client, field: Field) -> None:
     body = {"marks": [mark(), mark(x=9), mark(cell_type="PLT")], "method": "marks"}
     answer = bob.post(f"/api/v1/fields/{field.pk}/readings/", body, content_type="application/json")
     assert answer.json()["counts"] == {"RBC": 2, "PLT": 1}
+
+
+def test_marks_alone_are_no_numbers_in_a_draft(bob: Client, field: Field) -> None:
+    body = {"counts": {"WBC": 0}, "marks": [mark(), mark(x=9)], "submit": False}
+    answer = bob.post(f"/api/v1/fields/{field.pk}/readings/", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["counts"]) == (201, {"WBC": 0})

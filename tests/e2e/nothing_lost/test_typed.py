@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import number
+from tests.browser import number, place_of
 from tests.e2e.nothing_lost.screen import is_saved, no_other_cells, open_field, press, red
 from tests.scripts import Script
 from tests.stack import Stack
@@ -101,3 +101,31 @@ def test_what_was_typed_wrong_outlasts_a_visit_to_another_field_and_is_undone_li
     page.keyboard.press("0")
     expect(box).to_have_value("0")
     expect(box).to_have_attribute("aria-invalid", "false")
+
+
+def test_marks_do_not_bring_back_a_number_that_the_reader_is_correcting(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    open_field(page, web, three[0])
+    no_other_cells(page)
+    page.keyboard.press("Alt+r")
+    picture = script.get(f"/api/v1/fields/{three[0]}/")
+    for x in (40, 80, 120):
+        page.mouse.click(*place_of(page, x, 40, picture["width"], picture["height"]))
+    box = red(page)
+    expect(box).to_have_value("3")
+    is_saved(page)
+    box.fill("12o")
+    refused(page)
+    is_saved(page)
+    page.reload()
+    expect(box).to_have_value("12o")
+    refused(page)
+    reading = script.get(f"/api/v1/fields/{three[0]}/")["my_reading"]
+    assert (reading["counts"], len(reading["marks"])) == ({"WBC": 0, "PLT": 0}, 3)
+
+    # In another tab nobody knows what was typed, but the marks are not taken for a number either.
+    other = open_field(page.context.new_page(), web, three[0])
+    expect(red(other)).to_have_value("")
+    note = other.locator("[data-type=RBC] [data-note]")
+    expect(note).to_contain_text("Red cells: 3 marked, but no number.")
