@@ -10,6 +10,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser import sign_in
 from tests.counting.pictures import smear_file
+from tests.e2e.nothing_lost.screen import answer_zero
 from tests.language import Detector, Words
 from tests.scripts import Script
 from tests.stack import Stack
@@ -54,7 +55,7 @@ def test_counting_in_bahasa_indonesia(
     page.keyboard.press("Enter")
     expect(page.locator("[data-notice=ask]")).to_contain_text("Belum dihitung")
     hold_no_english()
-    page.keyboard.press("Enter")
+    answer_zero(page)
     expect(page.locator("[data-announce]")).to_contain_text("Terkirim.")
     hold_no_english()
 

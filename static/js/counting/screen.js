@@ -11,12 +11,10 @@ import { Saver } from "./saver.js";
 import { Steps } from "./steps.js";
 import { Suggestion, isPending } from "./suggestion.js";
 import { Tally } from "./tally.js";
-import { Way, stateOf } from "./way.js";
+import { DOUBLE_PRESS, Way, stateOf } from "./way.js";
 
 /** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
 const DOUBLE_CLICK = 350;
-/** A press of Enter this soon after the next picture is there was meant for the field before. */
-const DOUBLE_PRESS = 250;
 
 export class Screen {
   /** @param {HTMLElement} root */
@@ -140,6 +138,7 @@ export class Screen {
     await opened;
     if (this.field !== field) return;
     this.drawMarks();
+    // A press of Enter this soon after the picture is there was meant for the field before.
     setTimeout(() => this.field === field && this.#arrive(false), DOUBLE_PRESS);
   }
 

@@ -10,6 +10,9 @@ import { fill, gettext } from "../lib/i18n.js";
  * @typedef {import("./saver.js").Refused} Refused
  */
 
+/** A second press this soon is the other half of a double press: its reader has read nothing new. */
+export const DOUBLE_PRESS = 250;
+
 export class Way {
   /**
    * @param {any} screen the Screen; not named as a type, because its file imports this one and
@@ -18,6 +21,9 @@ export class Way {
   constructor(screen) {
     this.screen = screen;
     this.asking = false;
+    /** Whether the question has been there long enough to be read before it is answered. */
+    this.answerable = false;
+    this.timer = 0;
     /** Where the reader goes once the field is done, when they came from there; else the next one. */
     this.back = screen.root.dataset.back ?? "";
     /** Fields by name that the reader went on from. @type {Map<number, string>} */
@@ -72,6 +78,7 @@ export class Way {
       return;
     }
     if (screen.arriving && !screen.dirty && !sure) return; // the second half of a double press
+    if (this.asking && !this.answerable && !sure) return; // the same
     if (!sure && !this.asking && this.doubtful.length > 0) {
       this.ask(this.doubtful);
       return;
@@ -181,11 +188,21 @@ export class Way {
       : fill(gettext("Not counted: %(names)s. Save as 0?"), { names: names.join(", ") });
     panel.notice("ask", true, words);
     one("[data-leave-out]").hidden = tally.isEmpty;
+    this.#mayAnswer(false);
+    this.timer = window.setTimeout(() => this.#mayAnswer(true), DOUBLE_PRESS);
+  }
+
+  /** @param {boolean} answerable also said in the page, for scripts that press keys */
+  #mayAnswer(answerable) {
+    clearTimeout(this.timer);
+    this.answerable = answerable;
+    one('[data-notice="ask"]').classList.toggle("is-answerable", answerable);
   }
 
   stopAsking() {
     if (!this.asking) return;
     this.asking = false;
+    this.#mayAnswer(false);
     this.screen.panel.notice("ask", false);
   }
 

@@ -33,6 +33,12 @@ def submit(page: Page) -> None:
     page.keyboard.press("Enter")
 
 
+def answer_zero(page: Page) -> None:
+    """Answer by Enter that the types left out are 0, once the question may have been read."""
+    expect(page.locator("[data-notice=ask].is-answerable")).to_be_visible()
+    page.keyboard.press("Enter")
+
+
 def red(page: Page) -> Locator:
     return page.locator("[data-type=RBC] [data-number]")
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import number
 from tests.counting.pictures import smear_file
-from tests.e2e.nothing_lost.screen import is_saved, open_field, press
+from tests.e2e.nothing_lost.screen import answer_zero, is_saved, open_field, press
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -61,7 +61,7 @@ def test_types_that_were_not_touched_are_named_before_they_are_zero(
     expect(ask).to_be_hidden()
     page.keyboard.press("Enter")
     expect(ask).to_contain_text("Not counted: Platelets. Save as 0?")
-    page.keyboard.press("Enter")
+    answer_zero(page)
     expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
     assert submitted(script, blind[0]) == {"RBC": 2, "WBC": 0, "PLT": 0}
 
@@ -84,6 +84,18 @@ def test_an_empty_field_is_asked_about_and_left_as_it_is(
     expect(ask).to_be_hidden()
     assert script.get(f"/api/v1/fields/{blind[0]}/")["my_reading"] is None
     page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
+    answer_zero(page)
     expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
     assert submitted(script, blind[0]) == {"RBC": 0, "WBC": 0, "PLT": 0}
+
+
+def test_the_second_half_of_a_double_click_does_not_answer_a_question_that_nobody_read(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    press(page, "r", 2)
+    is_saved(page)
+    page.locator("[data-submit]").evaluate("(submit) => { submit.click(); submit.click(); }")
+    expect(ask).to_contain_text("Not counted: White cells, Platelets. Save as 0?")
+    answer_zero(page)
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    assert submitted(script, blind[0]) == {"RBC": 2, "WBC": 0, "PLT": 0}
