@@ -56,7 +56,7 @@ function buttonsOf(screen) {
   return {
     ...shared(screen),
     retry: () => screen.askForPrediction(),
-    "leave-out": () => screen.way.submit({ leaveOut: screen.way.doubtful, sure: true }),
+    "leave-out": () => screen.way.submit({ leaveOut: screen.way.asked, sure: true }),
     "ask-zero": () => screen.way.submit({ sure: true }),
     "ask-back": () => screen.way.stopAsking(),
   };

@@ -20,7 +20,8 @@ export class Way {
    */
   constructor(screen) {
     this.screen = screen;
-    this.asking = false;
+    /** The types that the reader is asked about: their answer is for these. @type {string[]} */
+    this.asked = [];
     /** Whether the question has been there long enough to be read before it is answered. */
     this.answerable = false;
     this.timer = 0;
@@ -47,6 +48,10 @@ export class Way {
       this.refused.delete(fieldId);
       this.#showRefused();
     });
+  }
+
+  get asking() {
+    return this.asked.length > 0;
   }
 
   /** Types that would be saved as 0 although neither the reader nor the suggestion says so. */
@@ -181,7 +186,7 @@ export class Way {
   /** @param {string[]} codes */
   ask(codes) {
     const { panel, tally, types } = this.screen;
-    this.asking = true;
+    this.asked = codes;
     const names = types.filter((type) => codes.includes(type.code)).map((type) => type.name);
     const words = tally.isEmpty
       ? gettext("Nothing is counted yet. Save all types as 0?")
@@ -201,7 +206,7 @@ export class Way {
 
   stopAsking() {
     if (!this.asking) return;
-    this.asking = false;
+    this.asked = [];
     this.#mayAnswer(false);
     this.screen.panel.notice("ask", false);
   }
