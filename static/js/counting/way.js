@@ -54,12 +54,16 @@ export class Way {
     return this.asked.length > 0;
   }
 
-  /** Types that would be saved as 0 although neither the reader nor the suggestion says so. */
+  /**
+   * Types that would be saved as 0 although neither the reader nor the suggestion says so. Where the
+   * reader has a reading, a type may have been left out on purpose: no suggestion speaks for that.
+   */
   get doubtful() {
     const { field, tally } = this.screen;
     const counts = field?.prediction?.counts ?? {};
+    const again = Boolean(field?.my_reading);
     return tally.untouched.filter(
-      (code) => tally.isEmpty || tally.marked(code) > 0 || counts[code]?.value !== 0,
+      (code) => again || tally.isEmpty || tally.marked(code) > 0 || counts[code]?.value !== 0,
     );
   }
 
