@@ -92,7 +92,7 @@ export class Panel {
     enable(one("[data-accept]"), Boolean(prediction));
   }
 
-  /** Go to a number that cannot be saved as it is. @param {string} code @param {Tally} tally */
+  /** Go to a number that is to be typed first. @param {string} code @param {Tally} tally */
   mend(code, tally) {
     this.input(code).focus();
     // With the words below it, which the buttons at the foot of a phone would hide.
@@ -103,7 +103,7 @@ export class Panel {
   /** Say what is wrong with a number that was typed, if anything is. @param {string} code @param {Tally} tally */
   tellWrong(code, tally) {
     const type = this.types.find((each) => each.code === code);
-    if (type && tally.isWrong(code)) this.announce(noteOn(type, tally));
+    if (type && tally.needsNumber(code)) this.announce(noteOn(type, tally));
   }
 
   /** A short flash: seen from the corner of the eye. @param {string} code */

@@ -285,11 +285,11 @@ export class Screen {
     this.panel.tellWrong(code, this.tally);
   }
 
-  /** Nothing is added to what was typed before it is a number. @param {string} code */
+  /** Nothing is added to a type before it has a number. @param {string} code */
   mustMend(code) {
-    const wrong = this.tally.isWrong(code);
-    if (wrong) this.panel.mend(code, this.tally);
-    return wrong;
+    const open = this.tally.needsNumber(code);
+    if (open) this.panel.mend(code, this.tally);
+    return open;
   }
 
   /** Do what changes several numbers, and tell them all. @param {() => unknown} change */

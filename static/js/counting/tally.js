@@ -105,6 +105,15 @@ export class Tally {
     return code in this.now.wrong;
   }
 
+  /**
+   * @param {string} code
+   * @returns {boolean} whether what was typed is no count, or was taken away from over its marks:
+   *   one more cell would count on from 0
+   */
+  needsNumber(code) {
+    return this.isWrong(code) || (!this.touched(code) && this.marked(code) > 0);
+  }
+
   /** @param {string} code @returns {number} */
   marked(code) {
     return this.now.marks.reduce((sum, mark) => sum + Number(mark.cell_type === code), 0);

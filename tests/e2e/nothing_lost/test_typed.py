@@ -103,23 +103,34 @@ def test_what_was_typed_wrong_outlasts_a_visit_to_another_field_and_is_undone_li
     expect(box).to_have_attribute("aria-invalid", "false")
 
 
-def test_marks_do_not_bring_back_a_number_that_the_reader_is_correcting(
-    page: Page, web: Stack, three: list[int], script: Script
-) -> None:
+@pytest.fixture
+def marked(page: Page, web: Stack, three: list[int], script: Script) -> Locator:
+    """The same box, of the same field, in which three red cells are marked."""
     open_field(page, web, three[0])
+    # A click on a picture that is still coming marks nothing.
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
     no_other_cells(page)
     page.keyboard.press("Alt+r")
-    picture = script.get(f"/api/v1/fields/{three[0]}/")
-    for x in (40, 80, 120):
-        page.mouse.click(*place_of(page, x, 40, picture["width"], picture["height"]))
-    box = red(page)
-    expect(box).to_have_value("3")
+    for number_of_marks in (1, 2, 3):
+        click(page, script, three[0], 40 * number_of_marks)
+        expect(red(page)).to_have_value(str(number_of_marks))
     is_saved(page)
-    box.fill("12o")
+    return red(page)
+
+
+def click(page: Page, script: Script, field: int, x: int) -> None:
+    picture = script.get(f"/api/v1/fields/{field}/")
+    page.mouse.click(*place_of(page, x, 40, picture["width"], picture["height"]))
+
+
+def test_marks_do_not_bring_back_a_number_that_the_reader_is_correcting(
+    page: Page, web: Stack, three: list[int], marked: Locator, script: Script
+) -> None:
+    marked.fill("12o")
     refused(page)
     is_saved(page)
     page.reload()
-    expect(box).to_have_value("12o")
+    expect(marked).to_have_value("12o")
     refused(page)
     reading = script.get(f"/api/v1/fields/{three[0]}/")["my_reading"]
     assert (reading["counts"], len(reading["marks"])) == ({"WBC": 0, "PLT": 0}, 3)
@@ -129,3 +140,30 @@ def test_marks_do_not_bring_back_a_number_that_the_reader_is_correcting(
     expect(red(other)).to_have_value("")
     note = other.locator("[data-type=RBC] [data-note]")
     expect(note).to_contain_text("Red cells: 3 marked, but no number.")
+
+
+def test_nothing_is_counted_on_from_zero_over_marks_without_a_number(
+    page: Page, three: list[int], marked: Locator, script: Script
+) -> None:
+    note = "Red cells: 3 marked, but no number."
+    said = page.locator("[data-announce]")
+    marked.fill("")
+    expect(said).to_contain_text(note)
+    page.keyboard.press("w")
+    expect(number(page, "WBC")).to_have_value("1")
+    expect(said).not_to_contain_text(note)
+    for key in ("r", "Shift+r"):
+        page.keyboard.press(key)
+        expect(marked).to_be_focused()
+        expect(marked).to_have_value("")
+        expect(said).to_contain_text(note)
+    page.locator("[data-type=RBC] [data-add]").click()
+    click(page, script, three[0], 160)
+    expect(marked).to_be_focused()
+    expect(marked).to_have_value("")
+    expect(page.locator("[data-type=RBC] [data-note]")).to_contain_text(note)
+
+    # With a number it goes on, from there.
+    marked.fill("3")
+    page.keyboard.press("r")
+    expect(marked).to_have_value("4")
