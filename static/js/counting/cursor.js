@@ -101,7 +101,13 @@ export class Cursor {
     screen.activate(code);
     const { hit, hint } = screen.picture.at(this.x, this.y);
     const changed = hit >= 0 && screen.tally.now.marks[hit]?.cell_type !== code;
-    if (hit < 0 || changed) screen.tap(this.x, this.y, hit, hint, changed);
+    if (hit < 0 || changed) {
+      screen.tap(this.x, this.y, hit, hint, changed);
+      if (screen.tally.needsNumber(code)) {
+        clearTimeout(this.timer); // what was said instead is not talked over
+        return;
+      }
+    }
     this.#say();
   }
 

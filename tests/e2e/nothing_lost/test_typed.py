@@ -167,3 +167,17 @@ def test_nothing_is_counted_on_from_zero_over_marks_without_a_number(
     marked.fill("3")
     page.keyboard.press("r")
     expect(marked).to_have_value("4")
+
+
+def test_the_cross_does_not_talk_over_what_is_to_be_corrected(page: Page, box: Locator) -> None:
+    said = page.locator("[data-announce]")
+    box.fill("3.5")
+    page.keyboard.press("Alt+w")
+    expect(said).to_contain_text("White cells")
+    box.blur()
+    page.keyboard.press(",")
+    expect(said).to_contain_text("Cross")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("r")
+    expect(box).to_be_focused()
+    expect(said).to_have_text(SENTENCE)
