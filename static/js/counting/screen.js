@@ -11,7 +11,7 @@ import { Saver } from "./saver.js";
 import { Steps } from "./steps.js";
 import { Suggestion, isPending } from "./suggestion.js";
 import { Tally } from "./tally.js";
-import { DOUBLE_PRESS, Way, stateOf } from "./way.js";
+import { Way, stateOf } from "./way.js";
 
 /** A second tap this soon at the mark just placed is a double click, not a wish to remove it. */
 const DOUBLE_CLICK = 350;
@@ -52,8 +52,6 @@ export class Screen {
     this.busy = false;
     this.dirty = false;
     this.placedAt = 0;
-    /** Whether nobody can have looked at the field on the screen yet. */
-    this.arriving = false;
     /** The field that was asked for last: an answer that comes after another one's is too late. */
     this.wanted = 0;
     /** @type {Promise<{field: number | null, remaining: number}> | null} */
@@ -124,7 +122,7 @@ export class Screen {
       history.pushState(null, "", `/fields/${id}/`);
     }
     this.field = field;
-    this.#arrive(true);
+    this.way.arrive(true);
     this.panel.announce([said, field.name].filter(Boolean).join(" "));
     this.panel.notice("trouble", false);
     this.start(field);
@@ -135,17 +133,12 @@ export class Screen {
     // The picture first; and only when the field before is submitted is it not what comes next.
     this.coming = opened.then(() => this.saver.queue).then(() => this.fields.next(id));
     this.coming.then((next) => this.showRemaining(next.remaining)).catch(() => {});
+    // What the reader has counted they have looked at, perhaps before this picture is here.
+    if (field.my_reading) this.way.settle(field);
     await opened;
     if (this.field !== field) return;
     this.drawMarks();
-    // A press of Enter this soon after the picture is there was meant for the field before.
-    setTimeout(() => this.field === field && this.#arrive(false), DOUBLE_PRESS);
-  }
-
-  /** @param {boolean} arriving */
-  #arrive(arriving) {
-    this.arriving = arriving;
-    this.root.classList.toggle("is-arriving", arriving);
+    this.way.settle(field);
   }
 
   /** The field leaves the screen, perhaps with the page. */

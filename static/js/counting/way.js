@@ -11,7 +11,7 @@ import { fill, gettext } from "../lib/i18n.js";
  */
 
 /** A second press this soon is the other half of a double press: its reader has read nothing new. */
-export const DOUBLE_PRESS = 250;
+const DOUBLE_PRESS = 250;
 
 export class Way {
   /**
@@ -20,6 +20,9 @@ export class Way {
    */
   constructor(screen) {
     this.screen = screen;
+    /** Whether nobody can have looked at the field on the screen yet, which shows since `shownAt`. */
+    this.arriving = false;
+    this.shownAt = 0;
     /** The types that the reader is asked about: their answer is for these. @type {string[]} */
     this.asked = [];
     /** Whether the question has been there long enough to be read before it is answered. */
@@ -48,6 +51,18 @@ export class Way {
       this.refused.delete(fieldId);
       this.#showRefused();
     });
+  }
+
+  /** @param {boolean} arriving */
+  arrive(arriving) {
+    if (arriving) this.shownAt = performance.now();
+    this.arriving = arriving;
+    this.screen.root.classList.toggle("is-arriving", arriving);
+  }
+
+  /** A press of Enter sooner than this was meant for the field before. @param {Field} field */
+  settle(field) {
+    setTimeout(() => this.screen.field === field && this.arrive(false), DOUBLE_PRESS);
   }
 
   get asking() {
@@ -86,8 +101,13 @@ export class Way {
       await this.goOn(null);
       return;
     }
-    if (screen.arriving && !screen.dirty && !sure) return; // the second half of a double press
-    if (this.asking && !this.answerable && !sure) return; // the same
+    if (this.arriving && !screen.dirty && !sure) {
+      // The second half of a double press needs no word; who waits for the picture does.
+      const late = performance.now() - this.shownAt > DOUBLE_PRESS;
+      if (late) screen.panel.announce(gettext("The picture is still on its way."));
+      return;
+    }
+    if (this.asking && !this.answerable && !sure) return; // a double press again
     if (!sure && !this.asking && this.doubtful.length > 0) {
       this.ask(this.doubtful);
       return;

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from ml.synthetic import render
 from tests.browser import number
 from tests.counting.pictures import encoded
-from tests.e2e.nothing_lost.screen import is_ahead
+from tests.e2e.nothing_lost.screen import is_ahead, open_field
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -38,6 +38,31 @@ def test_the_second_half_of_a_double_press_submits_no_field_that_nobody_saw(
     expect(page).to_have_url(re.compile(f"/fields/{fields[1]}/"))
     expect(number(page, "RBC")).not_to_have_value("")
     page.wait_for_load_state("networkidle")
+    readings = [script.get(f"/api/v1/fields/{field}/")["my_reading"] for field in fields]
+    assert (readings[0]["state"], readings[1]) == ("submitted", None)
+
+
+def test_while_the_picture_is_awaited_only_what_was_counted_before_is_submitted(
+    browser_page: Page, script: Script, fields: list[int], web: Stack
+) -> None:
+    page = browser_page
+    counts = {"RBC": 5, "WBC": 0, "PLT": 0}
+    draft = {"counts": counts, "submit": False}
+    script.post(f"/api/v1/fields/{fields[0]}/readings/", draft)
+    page.route(re.compile(r"/fields/\d+/image/"), lambda route: None)  # no picture ever arrives
+    open_field(page, web, fields[0])
+    expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/fields/{fields[1]}/"))
+
+    said = page.locator("[data-announce]")
+
+    def is_told() -> bool:
+        page.keyboard.press("Enter")
+        return "The picture is still on its way." in said.inner_text()
+
+    wait_until(is_told, 10, "word of the picture")
+    expect(page).to_have_url(re.compile(f"/fields/{fields[1]}/"))
     readings = [script.get(f"/api/v1/fields/{field}/")["my_reading"] for field in fields]
     assert (readings[0]["state"], readings[1]) == ("submitted", None)
 
