@@ -137,6 +137,15 @@ class _Texts(HTMLParser):
             self.found.append(data.replace("–", "").strip(" \n·/"))
 
 
+def test_no_words_of_a_script_hide_from_the_catalog() -> None:
+    # What collects the words to translate does not look into a template literal's ${}.
+    hidden = re.compile(r"\$\{[^}]*gettext\(")
+    assert hidden.search('`${name}: ${on ? gettext("on") : gettext("off")}`')
+    scripts = sorted((translations.ROOT / "static/js").rglob("*.js"))
+    assert scripts
+    assert not [path.name for path in scripts if hidden.search(path.read_text())]
+
+
 def test_pages_with_words_in_scripts_load_them() -> None:
     """A module that says something, or imports one that does, comes after the words."""
     root = translations.ROOT

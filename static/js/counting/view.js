@@ -83,7 +83,9 @@ export class View {
     input.checked = !input.checked;
     this.#apply();
     const label = input.closest("label")?.querySelector("span")?.textContent ?? "";
-    this.screen.panel.announce(`${label}: ${input.checked ? gettext("on") : gettext("off")}`);
+    // Not inside the template: what collects the words to translate does not look in there.
+    const state = input.checked ? gettext("on") : gettext("off");
+    this.screen.panel.announce(`${label}: ${state}`);
   }
 
   nextChannel() {
