@@ -66,3 +66,19 @@ def test_counting_in_bahasa_indonesia(
     page.goto(f"{web.url}/status/")
     expect(page.locator("[data-status-message]")).not_to_be_empty()
     hold_no_english()
+
+
+def test_moments_are_the_lab_s_wherever_the_reader_sits(
+    web: Stack, script: Script, new_page: Callable[..., Page]
+) -> None:
+    field = script.upload(script.new_slide("ZONE-1"), smear_file(33), "33.png")
+    comment = {"text": "Rings around the stain."}
+    written = script.post(f"/api/v1/fields/{field}/comments/", comment)["created_at"]
+    page = new_page(timezone_id="Asia/Jakarta")
+    sign_in(page, web)
+    page.goto(f"{web.url}/fields/{field}/")
+    expect(page.locator("[data-saved]")).not_to_have_text("\u00a0")
+    page.keyboard.press("!")
+    # The API writes moments in the server's zone.
+    at = page.get_by_role("dialog").locator("[data-at]")
+    expect(at).to_have_text(written[:16].replace("T", " "))

@@ -42,22 +42,27 @@ export function grouped(value) {
   return value.toLocaleString(language);
 }
 
-/** @param {string} moment as the API writes it @returns {string} hour and minute */
-export function clockTime(moment) {
-  return new Date(moment).toLocaleTimeString(language, { timeStyle: "short" });
-}
-
 /**
  * @param {string} moment as the API writes it
- * @returns {string} day and time, as pages write them (counting/dates.py)
+ * @returns {string} day and time in the lab's zone, as pages write them (counting/dates.py)
  */
 export function dayAndTime(moment) {
-  const at = new Date(moment);
-  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(twoDigits).join("-");
-  return `${day} ${[at.getHours(), at.getMinutes()].map(twoDigits).join(":")}`;
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone: document.documentElement.dataset.zone || "UTC",
+    hourCycle: "h23",
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).formatToParts(new Date(moment));
+  const { year, month, day, hour, minute } = Object.fromEntries(
+    parts.map(({ type, value }) => [type, value]),
+  );
+  return `${year}-${month}-${day} ${hour}:${minute}`;
 }
 
-/** @param {number} value */
-function twoDigits(value) {
-  return String(value).padStart(2, "0");
+/** @param {string} moment as the API writes it @returns {string} hour and minute, in the lab's zone */
+export function clockTime(moment) {
+  return dayAndTime(moment).slice(-5);
 }

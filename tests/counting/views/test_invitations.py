@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from counting.dates import moment
 from counting.models import AuditEntry, Invitation, Membership, Role, Study
 from counting.services import studies, tokens
 from tests.counting.conftest import PASSWORD, People
@@ -129,6 +130,7 @@ def test_an_open_invitation_is_listed_and_can_be_taken_back(
     ]
     page = alice.get(f"/studies/{study.pk}/members/").content.decode()
     assert page.count("Take back</") + page.count("Take back<span") == 3  # the column and each row
+    assert page.count(f"<td>{moment(Invitation.objects.latest('pk').expires_at)}</td>") >= 1
     # Not for readers, and without the links themselves.
     assert "Open invitations" not in bob.get(f"/studies/{study.pk}/members/").content.decode()
     assert not any(each in page for each in (address, other))
