@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from counting.models import (
@@ -115,21 +115,32 @@ def remaining(study: Study, user: User) -> int:
     return queue.remaining(study, user)
 
 
-def totals(study: Study) -> dict[str, int]:
-    """Return the sum of the reference counts by cell type."""
-    sums = dict.fromkeys(study.cell_types.values_list("code", flat=True), 0)
+@dataclass(frozen=True)
+class Totals:
+    """The sum of a study's reference counts by cell type, and how many fields it leaves out."""
+
+    rows: list[tuple[CellType, int]]
+    left_out: int
+
+
+def totals(study: Study, user: User) -> Totals:
+    """Add up the study's reference counts.
+
+    Blind fields that `user` has not counted stay out: beside a sum without one, its count could be
+    worked out.
+    """
+    cell_types = list(study.cell_types.all())
+    sums = dict.fromkeys((row.code for row in cell_types), 0)
     current = ReferenceCount.objects.filter(field__study=study, superseded_at__isnull=True)
-    for counts in current.values_list("counts", flat=True).iterator():
+    own = Reading.objects.filter(
+        field=OuterRef("field"), reader=user, state=Reading.State.SUBMITTED
+    )
+    hidden = Q(field__blind=True) & ~Exists(own)
+    for counts in current.exclude(hidden).values_list("counts", flat=True).iterator():
         for code, number in counts.items():
             if code in sums:
                 sums[code] += number
-    return sums
-
-
-def total_rows(study: Study) -> list[tuple[CellType, int]]:
-    """Return each cell type with the sum of its reference counts."""
-    sums = totals(study)
-    return [(row, sums[row.code]) for row in study.cell_types.all()]
+    return Totals([(row, sums[row.code]) for row in cell_types], current.filter(hidden).count())
 
 
 def flagged(study: Study) -> int:

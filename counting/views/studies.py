@@ -47,7 +47,7 @@ def overview(request: HttpRequest, study_id: int) -> HttpResponse:
         counted=sum(getattr(slide, "counted_count", 0) for slide in slides),
         read=sum(getattr(slide, "read_count", 0) for slide in slides),
         remaining=pages.remaining(study, signed_in(request)) if fields else 0,
-        totals=pages.total_rows(study),
+        totals=pages.totals(study, signed_in(request)),
         rule=CountingRule(study.counting_rule).label,
     )
     return render(request, "studies/overview.html", context)

@@ -43,3 +43,23 @@ def test_with_one_reader_a_field_that_was_read_is_counted(
     count(bare_fields(slide, 2)[0], people.bob, RBC=8)
     assert "1 of 2 fields counted" in words_of(bob, f"/studies/{study.pk}/")
     assert "1 of 2 fields counted" in words_of(bob, "/")
+
+
+def test_the_sums_leave_out_blind_fields_that_this_user_has_not_counted(
+    bob: Client, study: Study, slide: Slide, people: People
+) -> None:
+    (field,) = bare_fields(slide, 1)
+    blind = bare_fields(slide, 2, blind=True)
+    count(field, people.rita, RBC=20)
+    assert "Red cells 20" in (before := words_of(bob, f"/studies/{study.pk}/"))
+    assert "blind" not in before
+    # Beside the sum of before, the new one would tell what Rita counted.
+    count(blind[0], people.rita, RBC=9)
+    count(blind[1], people.rita, RBC=11)
+    after = words_of(bob, f"/studies/{study.pk}/")
+    assert "Red cells 20" in after
+    assert "Without 2 blind fields that you have not counted." in after
+    count(blind[0], people.bob, RBC=8)
+    count(blind[1], people.bob, RBC=11)
+    assert "Red cells 39" in (own := words_of(bob, f"/studies/{study.pk}/"))
+    assert "blind" not in own
