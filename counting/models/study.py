@@ -135,6 +135,8 @@ class CellType(models.Model):
         validators=[RegexValidator(r"\A[a-z0-9]\Z", _("A key is one lower-case letter or digit."))],
     )
     position = models.PositiveSmallIntegerField(default=0)
+    # Null: from before this was kept, so there when the study began.
+    created_at = models.DateTimeField(auto_now_add=True, null=True)
 
     class Meta:
         ordering = ("position", "id")

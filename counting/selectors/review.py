@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Ruling, Study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
@@ -32,11 +32,28 @@ def latest_of(fields: Sequence[Field]) -> dict[int, list[Reading]]:
     return {field_id: list(readers.values()) for field_id, readers in newest.items()}
 
 
-def agree(first: dict[str, int], second: dict[str, int], tolerance: float) -> bool:
+def compared(
+    first: Reading, second: Reading, cell_types: Iterable[CellType]
+) -> dict[str, tuple[int | None, int | None]]:
+    """Return the two counts of each type by which two readings agree or not.
+
+    A type that was added after one of them, and that only the other has, tells nothing of whether
+    they agree, and stays out.
+    """
+    assert first.submitted_at is not None
+    assert second.submitted_at is not None
+    earlier = min(first.submitted_at, second.submitted_at)
+    late = {row.code for row in cell_types if row.created_at and row.created_at > earlier}
+    return {
+        code: (first.counts.get(code), second.counts.get(code))
+        for code in first.counts | second.counts
+        if code not in late or (code in first.counts and code in second.counts)
+    }
+
+
+def agree(pairs: Iterable[tuple[int | None, int | None]], tolerance: float) -> bool:
     """Tell whether two readings agree: for each type within `tolerance` of the larger, or one."""
-    return not any(
-        is_apart(first.get(code), second.get(code), tolerance) for code in first | second
-    )
+    return not any(is_apart(*pair, tolerance) for pair in pairs)
 
 
 def is_apart(first: int | None, second: int | None, tolerance: float) -> bool:
@@ -170,8 +187,9 @@ def differences(study: Study, fields: Sequence[Field]) -> list[Difference]:
 def _compare(
     study: Study, field: Field, cell_types: list[CellType], first: Reading, second: Reading
 ) -> Difference:
+    weighed = compared(first, second, cell_types)
     types = [
-        TypePair(row, *pair, is_apart(*pair, study.agreement_tolerance))
+        TypePair(row, *pair, row.code in weighed and is_apart(*pair, study.agreement_tolerance))
         for row in cell_types
         if (pair := (first.counts.get(row.code), second.counts.get(row.code))) != (None, None)
     ]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from counting.models import (
     ROLE_RANK,
+    CellType,
     Field,
     Flag,
     Membership,
@@ -21,11 +22,13 @@ from counting.models import (
     Ruling,
     Study,
 )
-from counting.selectors.review import agree, latest_of, latest_readings
+from counting.selectors.review import agree, compared, latest_of, latest_readings
 
 from . import audit, predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.contrib.auth.models import User
 
 # Fields that are settled with one set of queries under a new rule.
@@ -48,7 +51,8 @@ def is_ruling(*, field: Field, reader: User) -> bool:
     if len(readings) < 2 or reader.pk in {row.reader_id for row in readings[:2]}:
         return False
     first, second = readings[:2]
-    return not agree(first.counts, second.counts, field.study.agreement_tolerance)
+    pairs = compared(first, second, field.study.cell_types.all())
+    return not agree(pairs.values(), field.study.agreement_tolerance)
 
 
 def replaced_by(field: Field) -> list[str]:
@@ -71,7 +75,8 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     """Work out the field's reference count anew and return the current one, if there is one.
 
     One reader a field: the newest reading. Two: their mean where they agree for each type, in
-    whole cells (see `_draw`), else a reviewer's ruling. A flagged field has none. What one reader
+    whole cells (see `_draw`), else a reviewer's ruling. A type added after one of the two has no
+    count until both have it. A flagged field has none. What one reader
     settled before the study asked for two stays theirs to correct. The row before is kept, marked
     superseded.
     """
@@ -140,7 +145,8 @@ def reconsider(*, study: Study, actor: User) -> None:
 def _settle(fields: list[Field], actor: User) -> None:
     """Give fields that have no reference count, no flag and no ruling the count they deserve."""
     readings = latest_of(fields)
-    found = [(field, _by_readings(field, None, readings[field.pk])) for field in fields]
+    cell_types = list(fields[0].study.cell_types.all())
+    found = [(field, _by_readings(field, None, readings[field.pk], cell_types)) for field in fields]
     made = ReferenceCount.objects.bulk_create(
         ReferenceCount(field=field, **wanted) for field, wanted in found if wanted
     )
@@ -159,11 +165,14 @@ def _wanted(field: Field, current: ReferenceCount | None) -> dict[str, Any] | No
     ruled = _ruled(field, readings)
     if ruled is not None:
         return _from_one(ruled, ReferenceCount.Basis.RULING)
-    return _by_readings(field, current, readings)
+    return _by_readings(field, current, readings, field.study.cell_types.all())
 
 
 def _by_readings(
-    field: Field, current: ReferenceCount | None, readings: list[Reading]
+    field: Field,
+    current: ReferenceCount | None,
+    readings: list[Reading],
+    cell_types: Iterable[CellType],
 ) -> dict[str, Any] | None:
     newest = max(readings, key=_submitted_at)
     if field.study.readers_per_field == 1 or _corrects(newest, current):
@@ -171,12 +180,13 @@ def _by_readings(
     if len(readings) < 2:
         return None
     first, second = readings[0], readings[1]
-    if not agree(first.counts, second.counts, field.study.agreement_tolerance):
+    pairs = compared(first, second, cell_types)
+    if not agree(pairs.values(), field.study.agreement_tolerance):
         return None
     return {
         "counts": {
             code: (first.counts[code] + second.counts[code] + _draw(field, code)) // 2
-            for code in first.counts
+            for code in pairs
         },
         "basis": ReferenceCount.Basis.CONSENSUS,
         "reading": first,

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from counting.models import AuditEntry, CellType, Field, Slide, Study
-from counting.services import training
-from tests.counting.conftest import People, add_fields, count
+from counting.services import studies, training
+from tests.counting.conftest import People, add_fields, bare_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +116,52 @@ def test_everything_goes_on_with_fields_from_before(
     again = Field.objects.get(pk=before.pk)
     count(again, people.bob, RBC=8, WBC=1, PLT=2, RET=0)
     assert again.references.get(superseded_at=None).counts["RET"] == 0
+
+
+def settled(field: Field) -> dict[str, int] | None:
+    row = field.references.filter(superseded_at=None).first()
+    return row.counts if row else None
+
+
+def test_two_readings_agree_with_a_type_added_between_them(
+    alice: Client, slide: Slide, people: People
+) -> None:
+    Study.objects.filter(pk=slide.study_id).update(readers_per_field=2)
+    early, over, late = bare_fields(slide, 3)
+    for field in (early, over):
+        count(field, people.bob, RBC=20)
+    count(early, people.rita, RBC=20)
+    assert add(alice, slide.study).status_code == 201
+
+    # Who read before had no such type to count: it waits until both have it.
+    count(over, people.rita, RBC=20, RET=2)
+    assert settled(over) == {"RBC": 20}
+    count(over, people.bob, RBC=20, RET=2)
+    assert settled(over) == {"RBC": 20, "RET": 2}
+    # One of them adds it to what was settled; nobody reviews what they agree on.
+    count(early, people.bob, RBC=20, RET=4)
+    assert settled(early) == {"RBC": 20}
+    count(early, people.alice, RBC=30)
+    assert not early.readings.filter(ruling=True).exists()
+    assert settled(early) == {"RBC": 20}
+    count(early, people.rita, RBC=20, RET=9)
+    assert settled(early) is None
+
+    # Who could count it and left it out differs from who counted it.
+    count(late, people.bob, RBC=20)
+    count(late, people.rita, RBC=20, RET=2)
+    assert settled(late) is None
+
+
+def test_a_new_rule_and_a_review_leave_a_type_added_between_two_readings_out(
+    alice: Client, slide: Slide, people: People
+) -> None:
+    Study.objects.filter(pk=slide.study_id).update(readers_per_field=2)
+    (field,) = bare_fields(slide, 1)
+    count(field, people.bob, RBC=20)
+    assert add(alice, slide.study).status_code == 201
+    count(field, people.rita, RBC=30, RET=2)
+    (row,) = alice.get(f"/api/v1/studies/{slide.study_id}/review/").json()["results"]
+    assert row["apart"] == ["RBC"]
+    studies.update_study(study=slide.study, actor=people.alice, agreement_tolerance=0.5)
+    assert settled(field) == {"RBC": 25}
