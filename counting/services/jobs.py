@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from celery import Task
 from django.conf import settings
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from counting.models import ImportJob, JobRow, JobState, PredictionJob, TileJob, TrainingRun
@@ -40,7 +41,8 @@ def claim(table: type[J], job_id: int) -> J | None:
         token=token,
         worker_session=current_session(),
         heartbeat=now,
-        started_at=now,
+        # Of the first try: one that goes on after it works with what that one read.
+        started_at=Coalesce("started_at", now),
         attempts=F("attempts") + 1,
         error="",
     )

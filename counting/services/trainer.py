@@ -69,7 +69,7 @@ def run_training(run_id: int) -> None:
         shutil.rmtree(work, ignore_errors=True)
         if run.state != JobState.CANCELLED:
             # Enough may have been counted while it ran; nobody may submit for a while.
-            training.consider(run.study)
+            training.consider_after(run)
 
 
 class TrainerError(Exception):

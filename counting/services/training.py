@@ -171,6 +171,14 @@ def consider(study: Study) -> TrainingRun | None:
     return _start(study, TrainingRun.Trigger.THRESHOLD)
 
 
+def consider_after(run: TrainingRun) -> TrainingRun | None:
+    """Do that when a run ends, unless the next one would only repeat it; here nobody waits."""
+    new, enough = new_since_last_run(run.study), run.study.retrain_after
+    if enough is None or new < enough or labelled_set(run.study).data_hash == run.data_hash:
+        return None
+    return consider(run.study)
+
+
 def consider_after_commit(study: Study) -> None:
     """Do that once the new reference count is safe; trouble here never loses a reading."""
     transaction.on_commit(lambda: consider(study), robust=True)
@@ -186,10 +194,15 @@ def consider_on_schedule() -> int:
 
 
 def new_since_last_run(study: Study) -> int:
-    """Return the number of reference counts made since the last run began (cancelled ones too)."""
+    """Return the number of reference counts made since the last run began (cancelled ones too).
+
+    It reads the labels as it starts; what came in while it waited is not new to it.
+    """
     current = _current(study)
     last = study.training_runs.order_by("-pk").first()
-    return (current.filter(created_at__gt=last.created_at) if last else current).count()
+    if last is not None:
+        current = current.filter(created_at__gt=last.started_at or last.created_at)
+    return current.count()
 
 
 def _start_if_changed(study: Study, trigger: TrainingRun.Trigger) -> TrainingRun | None:

@@ -183,3 +183,38 @@ def test_what_was_counted_while_a_run_worked_is_considered_when_it_ends(
     assert run.state == (JobState.CANCELLED if cancelled else JobState.SUCCEEDED)
     # Whoever cancels wants no run at once.
     assert TrainingRun.objects.count() == runs
+
+
+def test_a_run_that_waited_is_not_repeated_on_what_it_has_learned(
+    run: TrainingRun, trainer_says: Says, after_progress: Any, people: People
+) -> None:
+    Study.objects.filter(pk=run.study_id).update(retrain_after=1)
+    (another,) = add_fields(Slide.objects.get(), people.bob, range(7, 8))
+    count(another, people.bob, RBC=9)
+    trainer_says(progress(0.5), VERDICT)
+    # Counted anew with the same outcome: a new reference count that teaches nothing.
+    after_progress(lambda: count(another, people.bob, RBC=9))
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.reference_counts) == (JobState.SUCCEEDED, 2)
+    assert TrainingRun.objects.count() == 1
+
+
+def test_what_was_counted_before_a_worker_died_is_new_to_the_run_that_goes_on(
+    run: TrainingRun, trainer_says: Says, after_progress: Any, people: People
+) -> None:
+    Study.objects.filter(pk=run.study_id).update(retrain_after=1)
+    another, waited = add_fields(Slide.objects.get(), people.bob, range(7, 9))
+    count(waited, people.bob, RBC=9)
+    trainer_says(progress(0.5), {"event": "log", "message": "So far."})
+    after_progress(kill)
+    with pytest.raises(Killed):
+        trainer.run_training(run.pk)
+    assert training.new_since_last_run(run.study) == 0
+    count(another, people.bob, RBC=9)
+    restart(run)
+    trainer_says(progress(0.6), VERDICT)
+    trainer.run_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.reference_counts) == (JobState.SUCCEEDED, 2)
+    assert TrainingRun.objects.count() == 2
