@@ -57,7 +57,16 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
 
     class Meta:
         model = Prediction
-        fields = ("model_version", "model_name", "counts", "novelty", "novel", "faults", "marks")
+        fields = (
+            "id",
+            "model_version",
+            "model_name",
+            "counts",
+            "novelty",
+            "novel",
+            "faults",
+            "marks",
+        )
 
 
 class MyReadingSerializer(serializers.ModelSerializer[Reading]):

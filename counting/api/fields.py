@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
@@ -43,8 +43,15 @@ class ReadingRequestSerializer(serializers.Serializer[Any]):
     method = serializers.CharField(required=False, default="typing")
     submit = serializers.BooleanField(required=False, default=True)
     seconds = serializers.IntegerField(required=False)
+    prediction = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="id of the prediction that was shown; the counts are kept when it is gone by now",
+    )
     shown_prediction = serializers.IntegerField(
-        required=False, allow_null=True, help_text="id of the model version whose counts were shown"
+        required=False,
+        allow_null=True,
+        help_text="instead: id of the model version whose counts were shown",
     )
     version = serializers.IntegerField(
         required=False,
@@ -201,6 +208,7 @@ class ReadingsView(APIView):
         replace = data.get("replace", False)
         if not isinstance(replace, bool):
             raise Refused(_("`replace` is true or false."), "replace")
+        shown, replaced = _shown(field, user, data)
         reading = readings.save_reading(
             field=field,
             reader=user,
@@ -209,7 +217,8 @@ class ReadingsView(APIView):
             method=data.get("method", "typing"),
             submit=submit,
             seconds=data.get("seconds", 0),
-            shown_prediction=_shown(field, user, data.get("shown_prediction")),
+            shown_prediction=shown,
+            shown_replaced=replaced,
             version=data.get("version"),
             tab=data.get("tab", ""),
             replace=replace,
@@ -223,21 +232,39 @@ class ReadingsView(APIView):
         return Response(body, status=status.HTTP_201_CREATED)
 
 
-def _shown(field: Field, user: User, version_id: object) -> Prediction | None:
-    if version_id is None:
-        return None
+def _shown(field: Field, user: User, data: dict[str, Any]) -> tuple[Prediction | None, bool]:
+    """Return the prediction that the reader saw, and whether it was made anew since."""
+    asked, version_id = data.get("prediction"), data.get("shown_prediction")
+    if asked is None and version_id is None:
+        return None, False
     if is_hidden(field, user):
         raise Refused(
             _("This field is counted blind: no prediction is shown before you submit."), "blind"
         )
+    made = Prediction.objects.filter(field=field)
     found = None
-    # SQLite takes no number of more than 63 bits, and True would be the first version.
-    if (
-        isinstance(version_id, int)
-        and not isinstance(version_id, bool)
-        and 0 < version_id <= BigIntegerField.MAX_BIGINT
-    ):
-        found = Prediction.objects.filter(field=field, model_version_id=version_id).first()
+    if asked is None and _is_id(version_id):
+        found = made.filter(model_version_id=version_id).first()
+    elif _is_id(asked):
+        found = made.filter(pk=asked).first()
+        if found is None:
+            # What was counted is kept all the same, and no other number is said to have been seen.
+            return None, True
     if found is None:
-        raise readings.no_prediction()
-    return found
+        raise Refused(
+            _(
+                "No such prediction was made for this field, or it is being made again: then wait "
+                "a moment and submit again."
+            ),
+            "shown_prediction",
+        )
+    return found, False
+
+
+def _is_id(value: object) -> TypeGuard[int]:
+    # SQLite takes no number of more than 63 bits, and True would be the first one.
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 < value <= BigIntegerField.MAX_BIGINT
+    )

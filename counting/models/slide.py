@@ -188,6 +188,8 @@ class Reading(models.Model):
     shown_prediction = models.ForeignKey(
         Prediction, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    # They saw one that was made anew by the time they saved: neither that nor this is kept above.
+    shown_replaced = models.BooleanField(default=False)
     seconds = models.PositiveIntegerField(default=0)
     ruling = models.BooleanField(default=False)
     # The reader's saves of this field so far, and the tab or script behind the last one: a save

@@ -89,6 +89,7 @@ class Submitted(NamedTuple):
     counts: dict[str, int]
     method: str
     shown_prediction_id: int | None
+    shown_replaced: bool
     ruling: bool
     submitted_at: datetime | None
 
@@ -117,7 +118,8 @@ class StudyCounts:
 
     def is_assisted(self, row: Submitted) -> bool:
         """Tell whether its reader may have known a prediction or another's count of the field."""
-        return bool(row.shown_prediction_id) or (row.reader_id, row.field_id) in self.late
+        seen = bool(row.shown_prediction_id) or row.shown_replaced
+        return seen or (row.reader_id, row.field_id) in self.late
 
     def counts_of(self, method: Method) -> dict[int, _Count]:
         """Return the counts of one way of counting by field; a reader's newest reading."""

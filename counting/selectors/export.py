@@ -92,6 +92,7 @@ def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str
     readings = [reference.reading, reference.second_reading]
     known = [reading for reading in readings if reading is not None]
     shown = reference.reading.shown_prediction
+    replaced = "replaced" if reference.reading.shown_replaced else ""
     return {
         "count": reference.counts[code],
         "basis": reference.basis,
@@ -101,7 +102,7 @@ def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str
         "method": " + ".join(reading.method for reading in known),
         "revision": " + ".join(str(reading.revision) for reading in known),
         "submitted_at": known[-1].submitted_at,
-        "prediction_shown": shown.model_version.name if shown else "none",
+        "prediction_shown": shown.model_version.name if shown else replaced or "none",
     }
 
 

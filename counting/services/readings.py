@@ -39,6 +39,7 @@ def save_reading(
     submit: bool = True,
     seconds: object = 0,
     shown_prediction: Prediction | None = None,
+    shown_replaced: bool = False,
     version: object = None,
     tab: object = "",
     replace: bool = False,
@@ -49,6 +50,9 @@ def save_reading(
     counts a type that only has marks by them, and refuses one whose marks and number differ. A
     draft keeps both as they are: a number that the reader took away does not come back. A draft
     keeps the field for the reader; submitting makes the reference count anew.
+
+    `shown_prediction` is what the reader saw; `shown_replaced` says that they saw one that is gone
+    since, because it was made anew.
 
     `version` is the version of the reader's own reading that this one is based on, 0 for none;
     without it nothing is compared. `tab` names the browser tab or script: it is never in conflict
@@ -66,8 +70,7 @@ def save_reading(
         # Without its study, whose rule may change while this waits: that is read behind the lock.
         field = get_object_or_404(Field.objects.select_for_update(), pk=field.pk)
         if shown_prediction and not Prediction.objects.filter(pk=shown_prediction.pk).exists():
-            # It went while this waited for the lock; the browser keeps the counts and asks again.
-            raise no_prediction()
+            shown_prediction, shown_replaced = None, True  # while this waited
         others: list[str] = []
         if submit and not replace:
             mine = Reading.objects.filter(field=field, reader=reader)
@@ -82,6 +85,7 @@ def save_reading(
             submit=submit and not others,
             seconds=seconds,
             shown_prediction=shown_prediction,
+            shown_replaced=shown_replaced,
             version=version,
             tab=tab,
         )
@@ -98,17 +102,6 @@ def save_reading(
     return reading
 
 
-def no_prediction() -> Refused:
-    """Return the refusal of a reading whose reader says that they saw what is not there."""
-    return Refused(
-        _(
-            "No such prediction was made for this field, or it is being made again: then wait "
-            "a moment and submit again."
-        ),
-        "shown_prediction",
-    )
-
-
 def _save(
     *,
     field: Field,
@@ -119,6 +112,7 @@ def _save(
     submit: bool,
     seconds: object,
     shown_prediction: Prediction | None,
+    shown_replaced: bool,
     version: object,
     tab: object,
 ) -> Reading:
@@ -153,6 +147,7 @@ def _save(
         method=_check_method(method),
         seconds=_check_seconds(seconds),
         shown_prediction=shown_prediction,
+        shown_replaced=shown_replaced,
         version=last.version + 1 if last else 1,
         tab=versions.check_tab(tab),
     )

@@ -20,7 +20,7 @@ export class HeatMap {
   constructor(screen) {
     this.screen = screen;
     this.on = false;
-    /** What is shown: field and model version, and type. */
+    /** What is shown: field and prediction, and type. */
     this.key = "none yet";
     this.active = "";
     /** @type {Heat | null} */
@@ -39,7 +39,7 @@ export class HeatMap {
     if (!this.on) return;
     const { field, active, picture } = this.screen;
     const prediction = field?.prediction;
-    const key = prediction ? `${field?.id}:${prediction.model_version}` : "";
+    const key = prediction ? `${field?.id}:${prediction.id}` : "";
     if (key === this.key && active === this.active) return;
     this.active = active;
     if (key !== this.key) this.heat = null;

@@ -3,7 +3,7 @@
  * that two tabs on one field never write over each other.
  *
  * @typedef {{counts: Record<string, number>, marks: import("./tally.js").Mark[], method: string,
- *   seconds: number, shown_prediction: number | null, submit: boolean}} Reading
+ *   seconds: number, prediction?: number | null, submit: boolean}} Reading
  * @typedef {Reading & {version?: number, tab?: string, at?: number}} Entry
  */
 

@@ -380,7 +380,7 @@ export class Screen {
       ...what,
       submit,
       seconds: this.clock.seconds,
-      shown_prediction: this.shown?.model_version ?? null,
+      prediction: this.shown?.id ?? null,
     };
   }
 

@@ -8,7 +8,7 @@
  *
  * @typedef {{cell_type: string, x: number, y: number}} Mark
  * @typedef {{value: number, low: number, high: number}} Suggestion
- * @typedef {{model_version: number, model_name: string, counts: Record<string, Suggestion>,
+ * @typedef {{id: number, model_version: number, model_name: string, counts: Record<string, Suggestion>,
  *   marks: Mark[], novel: boolean, faults: {code: string, name: string, words: string}[]}} Prediction
  * @typedef {{numbers: Record<string, number | null>, wrong: Record<string, string>,
  *   marks: readonly Mark[], ways: readonly string[], label: string}} Snapshot `wrong`: what was typed

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from counting.models import AuditEntry, Field, PredictionJob, Slide
+from counting.models import AuditEntry, Field, PredictionJob, Reading, Slide
 from counting.services import calibrations, jobs, readings, slides
 from tests.counting.conftest import People, add_fields, count
 
@@ -116,3 +117,66 @@ def test_a_slide_behind_a_calibration_stays_one_at_random(
     assert change(stain="Giemsa").status_code == 200
     calibrations.remove_sample(sample=sample, actor=people.rita)
     assert change(field_choice="around_cell").status_code == 200
+
+
+@pytest.mark.parametrize("submit", [False, True])
+def test_counts_begun_from_a_prediction_made_anew_are_kept_and_claim_no_other(
+    bob: Client,
+    field: Field,
+    change: Callable[..., Any],
+    predict_all: Callable[[], int],
+    submit: bool,
+) -> None:
+    def save(**shown: object) -> tuple[int, Reading]:
+        body = {"counts": {"RBC": 8}, "method": "accepted", "submit": submit, **shown}
+        answer = bob.post(f"/api/v1/fields/{field.pk}/readings/", body, content_type=JSON)
+        return answer.status_code, field.readings.order_by("revision").last()  # type: ignore[return-value]
+
+    predict_all()
+    seen = bob.get(f"/api/v1/fields/{field.pk}/").json()["prediction"]
+    assert change(microns_per_pixel=0.2).status_code == 200
+    # While it is made again, and after.
+    for predicted in (0, 1):
+        status, kept = save(prediction=seen["id"])
+        assert (status, kept.counts) == (201, {"RBC": 8})
+        assert (kept.shown_prediction, kept.shown_replaced) == (None, True)
+        assert predicted or predict_all() == 1
+    now = field.predictions.get()
+    assert (now.pk != seen["id"], now.model_version_id) == (True, seen["model_version"])
+    # What is in view now; by its version alone, as scripts have said it so far.
+    for shown in ({"prediction": now.pk}, {"shown_prediction": now.model_version_id}):
+        status, kept = save(**shown)
+        assert (status, kept.shown_prediction, kept.shown_replaced) == (201, now, False)
+    for wrong in (True, "v1", 10**30, -1):
+        assert save(prediction=wrong)[0] == 400
+
+
+def test_a_count_begun_from_a_prediction_made_anew_is_none_made_without_one(
+    bob: Client,
+    field: Field,
+    people: People,
+    change: Callable[..., Any],
+    predict_all: Callable[[], int],
+) -> None:
+    predict_all()
+    seen = bob.get(f"/api/v1/fields/{field.pk}/").json()["prediction"]
+    assert change(microns_per_pixel=0.2).status_code == 200
+    predict_all()
+    body = {"counts": {"RBC": 8}, "method": "accepted", "prediction": seen["id"]}
+    address = f"/api/v1/fields/{field.pk}/readings/"
+    assert bob.post(address, body, content_type=JSON).status_code == 201
+
+    study = f"/api/v1/studies/{field.study_id}"
+    lines = b"".join(bob.get(f"{study}/counts.csv").streaming_content).decode()  # type: ignore[attr-defined]
+    first = next(csv.DictReader(lines.splitlines()))
+    assert (first["method"], first["prediction_shown"]) == ("accepted", "replaced")
+    ways = {
+        "cell_type": "RBC",
+        "first": f"reader:{people.bob.pk}",
+        "second": f"model:{seen['model_version']}",
+    }
+    found = [
+        len(bob.get(f"{study}/agreement/", ways | more).json()["points"])
+        for more in ({}, {"readings": "blind"})
+    ]
+    assert found == [1, 0]
