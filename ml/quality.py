@@ -28,8 +28,8 @@ EVERY = 4
 # Blur that removes detail this fine (share of a red cell's width) is what focus is measured by:
 # 0.6 um, a little more than an oil lens resolves.
 DETAIL = 1 / 12
-# Of 120 training fields the least sharp has 1.72, and the median of those blurred by 0.05 of a cell's
-# width (standard deviation), where 2 to 7 % of the red cells are lost, 1.57 and 1.59.
+# Of 120 training fields the least sharp has 1.72, and the median of those blurred by 0.05 of a
+# cell's width (standard deviation), where 2 to 7 % of the red cells are lost, 1.57 and 1.59.
 SHARP = 1.6
 # An empty slide this dark (of 255) leaves less than a quarter of the camera's levels to the cells.
 DARK = 64
