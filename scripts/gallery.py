@@ -1,8 +1,8 @@
 """Take every page, light and dark, on a desktop and on a phone: `python scripts/gallery.py [NAME]`.
 
 Writes docs/pictures/pages/NAME.webp, the four beside each other, and docs/gallery.md, which shows
-them. Draws synthetic smears, as scripts/pictures.py does, and needs what that needs. `models` and
-`training-run` train, which takes minutes.
+them. Draws synthetic smears, as scripts/pictures.py does, and needs what that needs. Those of models
+and runs train, which takes minutes.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ TITLES = {
     "invitation": "An invitation, as the invited see it",
     "slide-new": "A new slide",
     "slide": "A slide with its fields",
+    "slide-edit": "What is said of a slide, put right",
+    "field-delete": "A question before a field is deleted",
     "field": "The counting screen",
     "review": "The reviewer's page",
     "slide-report": "A slide's report",
@@ -55,10 +57,11 @@ TITLES = {
     "calibration": "A calibration",
     "agreement": "Agreement of readers and models",
     "models": "Models",
+    "model-overrule": "A question before the gate is overruled",
     "training-run": "A training run",
     "status": "Status of the program",
 }
-TRAINED = ("models", "training-run")
+TRAINED = ("models", "model-overrule", "training-run")
 # Makes a second reader and a reviewer of a study, prints the reader's token.
 MAKE_PEOPLE = """
 from django.contrib.auth.models import User
@@ -166,6 +169,8 @@ def addresses(way: Walk, study: int, slides: list[int]) -> dict[str, str]:
         "invitation": urlsplit(link).path,
         "slide-new": f"{at}/slides/new/",
         "slide": f"/slides/{slides[-1]}/",
+        "slide-edit": f"/slides/{slides[-1]}/edit/",
+        "field-delete": f"/fields/{free}/delete/",
         "field": f"/fields/{free}/",
         "review": f"{at}/review/",
         "slide-report": f"/slides/{slides[0]}/report/",
@@ -184,7 +189,11 @@ def train(way: Walk, study: int) -> dict[str, str]:
         return way.api(f"training-runs/{run}/")["state"] not in {"waiting", "running"}
 
     wait_until(over, TO_TRAIN, "the training run")
-    return {"models": f"/studies/{study}/models/", "training-run": f"/training-runs/{run}/"}
+    told = {"models": f"/studies/{study}/models/", "training-run": f"/training-runs/{run}/"}
+    for model in way.api(f"studies/{study}/models/")["results"]:
+        if model["state"] == "candidate":
+            told["model-overrule"] = f"/models/{model['id']}/overrule/"
+    return told
 
 
 def shoot(browser: Browser, address: str, state: Any, name: str, path: str) -> None:
@@ -260,7 +269,7 @@ def main() -> None:
         other.sign_in("rita", password)
         states = {"login": None, "invitation": None, "review": other.page.context.storage_state()}
         for name in TITLES:
-            if name in wanted:
+            if name in wanted and name in paths:
                 shoot(browser, address, states.get(name, admin), name, paths[name])
     write_page()
 
