@@ -1,8 +1,8 @@
 """Take every page, light and dark, on a desktop and on a phone: `python scripts/gallery.py [NAME]`.
 
 Writes docs/pictures/pages/NAME.webp, the four beside each other, and docs/gallery.md, which shows
-them. Draws synthetic smears, as scripts/pictures.py does, and needs what that needs. Those of models
-and runs train, which takes minutes.
+them. Draws synthetic smears, as scripts/pictures.py does, and needs what that needs. Those of
+models and runs train, which takes minutes.
 """
 
 from __future__ import annotations
