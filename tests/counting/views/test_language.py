@@ -189,7 +189,7 @@ def test_the_browser_decides_until_somebody_chooses(people: People) -> None:
     visitor = Client()
     assert "Sign in" in visitor.get("/accounts/login/").content.decode()
     page = visitor.get("/accounts/login/", headers={"accept-language": "id-ID,id;q=0.9"})
-    assert '<html lang="id">' in page.content.decode()
+    assert '<html lang="id" ' in page.content.decode()
     assert "Kata sandi" in page.content.decode()
 
     chosen = visitor.post("/language/", {"language": "id", "next": "/accounts/login/?next=/"})
@@ -200,7 +200,7 @@ def test_the_browser_decides_until_somebody_chooses(people: People) -> None:
 
     visitor.post("/language/", {"language": "en", "next": "/"})
     page = visitor.get("/", headers={"accept-language": "id"})
-    assert '<html lang="en">' in page.content.decode()
+    assert '<html lang="en" ' in page.content.decode()
 
 
 def test_nobody_is_led_elsewhere_by_the_switch() -> None:
