@@ -19,16 +19,22 @@ def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
     """
     rest = np.maximum(count_map.astype(np.float32), 0.0)
     found: list[tuple[float, float]] = []
+    taken = np.zeros(np.add(rest.shape, 2), dtype=bool)
     while len(found) < number:
         smooth = _smooth(rest)
         peaks = _maxima(smooth)
         if not len(peaks):
             break
+        # Nobody sees a mark on top of another: all else that is left comes before a second one.
+        free = peaks[~taken[peaks[:, 0] + 1, peaks[:, 1] + 1]]
+        if len(free):
+            peaks = free
+        else:
+            taken[:] = False
         strength = smooth[peaks[:, 0], peaks[:, 1]]
         order = np.argsort(-strength, kind="stable")
         # Weak maxima may be the flank of a strong one: they wait until that is taken away.
         strong = peaks[order[strength[order] >= 0.5 * strength[order[0]]]]
-        taken = np.zeros(np.add(rest.shape, 2), dtype=bool)
         chosen = []
         for row, column in strong.tolist():
             # A cell between two map pixels makes both a maximum: it is taken once.

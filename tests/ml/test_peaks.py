@@ -43,6 +43,14 @@ def test_the_strongest_come_first() -> None:
     assert np.hypot(found[0][0] - 30.0, found[0][1] - 20.0) < 0.8
 
 
+def test_no_mark_lies_on_another_while_something_else_is_left() -> None:
+    """Where the net saw more than one cell but less than two, a fainter one may be the other."""
+    bright, faint = drawn([(8.0, 8.0)]), drawn([(30.0, 20.0)])
+    count_map = 1.7 * bright + 0.3 * faint
+    assert worst([(8.0, 8.0), (30.0, 20.0)], peaks.find(count_map, 2)) < 0.8
+    assert len(peaks.find(count_map, 3)) == 3
+
+
 def test_an_empty_map_puts_what_is_missing_in_its_middle() -> None:
     assert peaks.find(np.zeros((10, 20), dtype=np.float32), 2) == [(10.0, 5.0)] * 2
     assert peaks.find(drawn([(5.0, 5.0)]), 0) == []
