@@ -83,7 +83,9 @@ def comment(*, field: Field, actor: User, text: str) -> Comment:
 
     Raises:
         Refused: it is empty or too long.
+        Http404: the field was deleted meanwhile.
     """
+    field = get_object_or_404(Field.objects.select_for_update(no_key=True), pk=field.pk)
     row = Comment(field=field, author=actor, text=text.strip())
     if not row.text:
         raise Refused(_("Write a comment first."), "text")

@@ -147,7 +147,12 @@ def test_who_comes_while_it_is_deleted_is_told_that_nothing_is_there(
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("readings", {"counts": {"RBC": 4}}), ("flag", {"reason": "focus"})]
+    ("what", "said"),
+    [
+        ("readings", {"counts": {"RBC": 4}}),
+        ("flag", {"reason": "focus"}),
+        ("comments", {"text": "Many clumps."}),
+    ],
 )
 def test_what_is_said_of_a_field_while_it_is_deleted_is_not_taken(
     field: Field, people: People, bob: Client, beside: Beside, what: str, said: dict[str, Any]
