@@ -107,7 +107,9 @@ class AnchoringSerializer(serializers.Serializer[Any]):
 
 
 class AgreementSerializer(serializers.Serializer[Any]):
-    """`withheld` fields are blind ones that you have not counted: in figures, never one by one."""
+    """`withheld` fields are blind ones that you have not counted: in figures, never one by one.
+    `assisted`: compared with a model, on so many of the fields the reader may have followed it.
+    """
 
     cell_type = serializers.CharField(source="choice.cell_type.code")
     first = MethodSerializer(source="choice.first")
@@ -120,6 +122,7 @@ class AgreementSerializer(serializers.Serializer[Any]):
     within = WithinSerializer(source="comparison.within", many=True)
     points = PointSerializer(source="comparison.points", many=True)
     withheld = serializers.IntegerField(source="comparison.withheld")
+    assisted = serializers.IntegerField(source="comparison.assisted")
     against_reference = OverviewSerializer(source="overview", many=True)
     anchoring = AnchoringSerializer(allow_null=True)
     notice = serializers.SerializerMethodField()

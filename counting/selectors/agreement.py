@@ -83,11 +83,14 @@ class Within:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All about one pair of methods. `points` are those that this person may see one by one."""
+    """All about one pair of methods. `points` are those that this person may see one by one;
+    `assisted` of the compared fields a reader counted who may have followed the compared model.
+    """
 
     choice: Choice
     points: list[Pair]
     withheld: int
+    assisted: int
     figures: Figures | None
     ranges: list[RangeBias]
     slides: list[SlideBias]
@@ -178,10 +181,12 @@ def _figures(pairs: Sequence[Pair]) -> Figures | None:
 def _compare(counts: StudyCounts, choice: Choice) -> Comparison:
     pairs = pairs_of(counts, choice.first, choice.second, unassisted=choice.unassisted)
     shown = [pair for pair in pairs if not pair.withheld]
+    against_model = "model" in (choice.first.kind, choice.second.kind)
     return Comparison(
         choice=choice,
         points=shown,
         withheld=len(pairs) - len(shown),
+        assisted=sum(pair.assisted for pair in pooled(pairs)) if against_model else 0,
         figures=_figures(pairs),
         ranges=bias_by_range([p.first for p in shown], [p.second for p in shown]),
         slides=_by_slide(shown),

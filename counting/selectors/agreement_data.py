@@ -63,6 +63,7 @@ class Pair:
     first: int
     second: int
     withheld: bool
+    assisted: bool
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,8 @@ def pairs_of(
         withheld = counts.hidden(field_id)
         if withheld and field_id not in counts.settled:
             continue
-        pairs.append(Pair(field_id, row.name, row.slide, a.value, b.value, withheld))
+        assisted = a.assisted or b.assisted
+        pairs.append(Pair(field_id, row.name, row.slide, a.value, b.value, withheld, assisted))
     return pairs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from counting.models import Prediction, Reading
-from counting.statistics.intervals import Estimate, difference_of_means, mean
+from counting.statistics.intervals import Estimate, Interval, difference_of_means, mean
 
 from .agreement_data import MANY, Method, StudyCounts
 
@@ -92,10 +92,16 @@ def _group(kind: str, off: list[float], blind: list[float]) -> Group:
         kind=kind,
         n=len(off),
         bias=mean(off),
-        distance=mean(far),
+        distance=_not_negative(mean(far)),
         shift=difference_of_means(blind, off) if compared else None,
         pull=difference_of_means(far_blind, far) if compared else None,
     )
+
+
+def _not_negative(distance: Estimate) -> Estimate:
+    """Cut off what Student's interval, which knows no bounds, puts below no distance at all."""
+    ends = distance.interval
+    return Estimate(distance.value, Interval(max(0.0, ends.low), ends.high))
 
 
 def _shown_versions(counts: StudyCounts) -> dict[int | None, int]:

@@ -33,11 +33,13 @@ def difference_plot(
 ) -> SafeString:
     """Draw Bland & Altman's plot; points are pairs of counts (first, second)."""
     dots = [((a + b) / 2, a - b) for a, b in points]
-    marks = (
+    marks = [
         ("plot-main", MAIN, agreement.bias, _("Bias")),
         ("plot-limit", LIMIT, agreement.lower, _("−1.96 SD")),
         ("plot-limit", LIMIT, agreement.upper, _("+1.96 SD")),
-    )
+    ]
+    if agreement.lower.value == agreement.upper.value:
+        marks = marks[:1]  # they would be written over each other
     ends = [end for _c, _k, e, _w in marks for end in (e.interval.low, e.interval.high)]
     frame = _Frame([x for x, _y in dots], [*(y for _x, y in dots), *ends, 0.0])
     parts = [

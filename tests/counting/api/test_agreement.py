@@ -84,6 +84,37 @@ def test_the_champion_is_compared_with_the_reference(
     assert len(found["points"]) == 12
 
 
+def test_counts_that_may_follow_the_model_are_told_where_it_is_judged_by_them(
+    bob: Client, address: str, study: Study, fields: list[Field], people: People
+) -> None:
+    for number, (field, cells) in enumerate(zip(fields, TRUTH, strict=True)):
+        shown = predict(field, cells) if number < 7 else None
+        if shown is None:
+            predict(field, cells)
+        readings.save_reading(
+            field=field, reader=people.bob, counts={"RBC": cells}, shown_prediction=shown
+        )
+    found = get(bob, address, cell_type="RBC")
+    assert (found["figures"]["n"], found["assisted"]) == (12, 7)
+    page = f"/studies/{study.pk}/agreement/"
+    warning = "In 7 of 12 fields the reader had a prediction before them"
+    assert warning in bob.get(page).content.decode()
+    assert get(bob, address, cell_type="RBC", readings="blind")["assisted"] == 0
+    assert warning not in bob.get(f"{page}?readings=blind").content.decode()
+
+
+def test_no_interval_of_a_distance_goes_below_none_at_all(
+    bob: Client, address: str, fields: list[Field], people: People
+) -> None:
+    for number, field in enumerate(fields):
+        shown = predict(field, 20)
+        counts = {"RBC": 20 + (number == 0)}
+        readings.save_reading(field=field, reader=people.bob, counts=counts, shown_prediction=shown)
+    (group,) = (g for g in get(bob, address)["anchoring"]["groups"] if g["n"] == len(fields))
+    assert group["distance"]["value"] == pytest.approx(1 / 12)
+    assert group["distance"]["interval"]["low"] == 0
+
+
 def test_the_number_of_queries_does_not_grow_with_the_fields(
     bob: Client,
     address: str,
