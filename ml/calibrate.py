@@ -26,6 +26,8 @@ NOVELTY_THRESHOLD = 0.5
 # Share of pictures like the training data that may be called novel: one in 200, chosen so that
 # a warning stays rare in a day's work.
 FALSE_ALARMS = 0.005
+# Map pixels of the smallest whole field that the shipped bundle learned from.
+SMALLEST_WHOLE = 529
 # Share of the plain variance mixed into the covariance: 128 features from some hundred pictures.
 # Chosen by hand.
 SHRINKAGE = 0.1
@@ -135,11 +137,17 @@ class Novelty:
         offsets = (features[None, :] - self.centers) @ self.whiten
         return float(np.sqrt(np.square(offsets).sum(axis=1).min()))
 
-    def score(self, features: Doubles, hue: Doubles | None = None) -> float:
+    def score(
+        self, features: Doubles, hue: Doubles | None = None, area: int = SMALLEST_WHOLE
+    ) -> float:
         """Return 0 to 1; `NOVELTY_THRESHOLD` or more means unlike the training data, in its
         features or in the hue of its red cells.
+
+        Features are means over `area` map pixels, and the sampling variance of a mean goes with
+        one over their number: a picture smaller than whole fields may lie further off by as much.
         """
-        ratio = self.distance(features) / self.radius
+        reach = self.radius * math.sqrt(max(1.0, SMALLEST_WHOLE / area))
+        ratio = self.distance(features) / reach
         if self.hue is not None and hue is not None:
             ratio = max(ratio, self.hue.ratio(hue))
         return float(ratio**2 / (1.0 + ratio**2))

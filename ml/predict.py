@@ -170,7 +170,9 @@ class Predictor:
         raws = {code: count.raw for code, count in counts.items()}
         return FieldPrediction(
             counts=counts,
-            novelty=calibration.novelty.score(work.features, hue(work.pixels, work.light)),
+            novelty=calibration.novelty.score(
+                work.features, hue(work.pixels, work.light), work.maps[0].size
+            ),
             marks=marks,
             count_map=work.maps,
             map_step=step,

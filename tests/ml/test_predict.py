@@ -180,6 +180,14 @@ def test_what_is_no_smear_is_called_novel(
     assert answer.novelty > max(one.novelty for one in told) + 0.1
 
 
+def test_a_small_piece_of_a_smear_is_no_stranger_and_a_small_stranger_is(base: Predictor) -> None:
+    """Two cells across: the mean over so few map pixels lies further from that of fields."""
+    box = (220, 140, 420, 340)
+    pieces = [render(seed, width=640, height=480).image.crop(box) for seed in range(6)]
+    assert sum(answer.novel for answer in base.predict(pieces)) <= 1
+    assert all(answer.novel for answer in base.predict([noise().crop(box), text().crop(box)]))
+
+
 def test_strong_blur_makes_a_smear_more_novel(
     base: Predictor, fields: list[SyntheticField], told: list[FieldPrediction]
 ) -> None:
