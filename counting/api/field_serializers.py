@@ -19,6 +19,7 @@ from counting.models import (
     TileJob,
 )
 from counting.selectors.fields import FieldView
+from counting.selectors.standing import Standing, standing_of
 from counting.services.assignments import Assigned
 
 from .serializers import RetoldField
@@ -26,6 +27,8 @@ from .serializers import RetoldField
 FIELD_STATES = [
     (state, state) for state in ("waiting", "predicting", "predicted", "failed", "counted")
 ]
+
+STANDINGS = [(standing.value, standing.value) for standing in Standing]
 
 
 class MarkSerializer(serializers.Serializer[Any]):
@@ -141,7 +144,24 @@ class FieldSerializer(serializers.Serializer[Any]):
     prediction = PredictionSerializer(allow_null=True)
     prediction_hidden = serializers.BooleanField(source="hidden")
     reference = serializers.SerializerMethodField()
-    my_reading = MyReadingSerializer(allow_null=True)
+    my_reading = MyReadingSerializer(
+        allow_null=True, help_text="your newest one, which may be a draft"
+    )
+    my_submitted = serializers.DictField(
+        child=serializers.IntegerField(),
+        source="my_submitted.counts",
+        allow_null=True,
+        default=None,
+        help_text="the counts that you submitted last; null before you have",
+    )
+    my_standing = serializers.ChoiceField(
+        choices=STANDINGS,
+        allow_null=True,
+        help_text=(
+            "how your newest reading stands: `correction` is a draft that differs from what you "
+            "submitted, which holds until you submit it"
+        ),
+    )
     reason = serializers.ChoiceField(
         choices=Reason.choices,
         allow_null=True,
@@ -195,11 +215,26 @@ class NextSerializer(serializers.Serializer[Any]):
 
 class ReadingSerializer(serializers.ModelSerializer[Reading]):
     counts = serializers.DictField(child=serializers.IntegerField())
+    standing = serializers.SerializerMethodField(help_text="as `my_standing` of the field")
     next = serializers.SerializerMethodField()
 
     class Meta:
         model = Reading
-        fields = ("id", "field", "revision", "version", "state", "counts", "method", "next")
+        fields = (
+            "id",
+            "field",
+            "revision",
+            "version",
+            "state",
+            "counts",
+            "method",
+            "standing",
+            "next",
+        )
+
+    @extend_schema_field(serializers.ChoiceField(choices=STANDINGS))
+    def get_standing(self, reading: Reading) -> str:
+        return standing_of(reading)
 
     @extend_schema_field(NextSerializer(allow_null=True))
     def get_next(self, reading: Reading) -> Any:

@@ -26,6 +26,8 @@ from counting.models import (
 )
 from counting.retold import retold
 
+from .standing import Standing, standing_beside
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -40,7 +42,8 @@ class FieldView:
     totals rest, must not be shown by itself then (see `shown_reference`).
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
     while the field counts as unreadable; `comments` is how many there are. `tiles` is None for a
-    picture that is shown whole. `is_mine`: this person uploaded it.
+    picture that is shown whole. `is_mine`: this person uploaded it. `my_submitted` is what they
+    submitted last, which holds while `my_reading` is a draft of a correction.
     """
 
     field: Field
@@ -56,6 +59,14 @@ class FieldView:
     comments: int
     tiles: TileJob | None
     is_mine: bool
+    my_submitted: Reading | None
+
+    @property
+    def my_standing(self) -> Standing | None:
+        """How this person's newest counts stand; None while there are none."""
+        if self.my_reading is None:
+            return None
+        return standing_beside(self.my_reading, self.my_submitted)
 
     @property
     def shown_reference(self) -> ReferenceCount | None:
@@ -92,11 +103,11 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
         for row in PredictionJob.objects.filter(field__in=ids, model_version=champion)
     }
     mine: dict[int, Reading] = {}
-    submitted: set[int] = set()
+    submitted: dict[int, Reading] = {}
     for reading in Reading.objects.filter(field__in=ids, reader=user).order_by("revision"):
         mine[reading.field_id] = reading
         if reading.state == Reading.State.SUBMITTED:
-            submitted.add(reading.field_id)
+            submitted[reading.field_id] = reading
     leases = Lease.objects.filter(field__in=ids, reader=user, expires_at__gt=timezone.now())
     reasons = {row.field_id: Reason(row.reason) for row in leases if row.reason}
     flags = {
@@ -132,6 +143,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 comments=comments[field.pk],
                 tiles=tiles.get(field.pk),
                 is_mine=field.uploaded_by_id == user.pk,
+                my_submitted=submitted.get(field.pk),
             )
         )
     return views

@@ -14,6 +14,7 @@ from counting.errors import Refused
 from counting.forms import StudyForm
 from counting.models import CountingRule
 from counting.selectors import access, pages
+from counting.selectors.standing import unsubmitted
 from counting.selectors.studies import slides_with_progress
 from counting.services import assignments, studies
 
@@ -48,6 +49,7 @@ def overview(request: HttpRequest, study_id: int) -> HttpResponse:
         read=sum(getattr(slide, "read_count", 0) for slide in slides),
         remaining=pages.remaining(study, signed_in(request)) if fields else 0,
         totals=pages.totals(study, signed_in(request)),
+        unsubmitted=unsubmitted(study, signed_in(request)),
         rule=CountingRule(study.counting_rule).label,
     )
     return render(request, "studies/overview.html", context)

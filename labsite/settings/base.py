@@ -214,6 +214,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "counting.models.JobState",
         "ModelState": "counting.models.ModelVersion.State",
         "ReadingState": "counting.models.Reading.State",
+        "ReadingStanding": "counting.api.field_serializers.STANDINGS",
         "QueueReason": "counting.models.Reason",
         "FlagReason": "counting.models.FlagReason",
     },

@@ -7,6 +7,8 @@
  *   prediction: import("./tally.js").Prediction | null, reference: Record<string, number> | null,
  *   my_reading: {revision: number, state: string, counts: Record<string, number>,
  *     marks: import("./tally.js").Mark[], method: string, seconds: number, version: number} | null,
+ *   my_submitted: Record<string, number> | null,
+ *   my_standing: "draft" | "correction" | "submitted" | null,
  *   why: string, comments: number,
  *   flag: {words: string, note: string, flagged_by: string} | null}} Field
  * @typedef {{code: string, microns_per_pixel: number | null}} Slide

@@ -124,13 +124,14 @@ export class Panel {
     if (words !== undefined) say(one("[data-words]", notice), words);
   }
 
-  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "begun" | "submitted"} state */
+  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "begun" | "correction" | "submitted"} state */
   saved(state) {
     const words = {
       none: gettext("Nothing to save yet"),
       begun: gettext("Suggested, not saved yet"),
       saving: gettext("Saving…"),
       saved: gettext("Draft saved"),
+      correction: gettext("Correction not submitted"),
       submitted: gettext("Submitted"),
       waiting: gettext("Not saved on the server yet"),
       refused: gettext("Not saved"),

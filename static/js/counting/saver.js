@@ -3,7 +3,7 @@
  * not acknowledged stays in this browser and is sent again until it has.
  *
  * @typedef {import("./kept.js").Reading} Reading
- * @typedef {"saved" | "saving" | "waiting" | "refused" | "conflict"} SaveState
+ * @typedef {"saved" | "correction" | "submitted" | "saving" | "waiting" | "refused" | "conflict"} SaveState
  * @typedef {{version: number, state: string, counts: Record<string, number>, marks: number}} Version
  * @typedef {{fieldId: number, why: string, gone: Record<string, number> | null,
  *   counted?: boolean}} Refused `gone`: what was counted in a field that the reader cannot open any
@@ -165,7 +165,7 @@ export class Saver {
         this.bases.set(fieldId, { version: answer.version, tab: this.tab });
         if (change === this.changes.get(fieldId)) {
           this.#forget(fieldId);
-          this.onState(fieldId, "saved", null);
+          this.onState(fieldId, answer.standing === "draft" ? "saved" : answer.standing, null);
         }
         return answer;
       } catch (caught) {

@@ -157,7 +157,8 @@ export class Screen {
     this.dirty = Boolean(kept);
     if (!kept && !mine) this.onUncounted(field);
     this.clock.restart(kept?.seconds ?? (mine?.state === "draft" ? mine.seconds : 0));
-    this.panel.notice("restored", Boolean(kept) || mine?.state === "draft");
+    const restored = kept ?? (field.my_standing === "submitted" ? null : mine);
+    this.panel.notice("restored", Boolean(restored));
     this.panel.saved(kept ? "waiting" : this.standing);
     document.title = `${field.name} – HemaTally`;
     say(one("[data-field-name]"), field.name);
@@ -189,7 +190,7 @@ export class Screen {
 
   /** How the field's counts stand while none are on their way. */
   get standing() {
-    return this.begun ? "begun" : stateOf(this.field?.my_reading ?? null);
+    return this.begun ? "begun" : stateOf(this.field?.my_standing ?? null);
   }
 
   /** @param {number} remaining */
@@ -202,7 +203,7 @@ export class Screen {
 
   /** @param {import("./fields.js").Field} field */
   showPrediction(field) {
-    const counted = field.my_reading?.state === "submitted";
+    const counted = Boolean(field.my_submitted);
     // The server shows what it may: also to who is correcting what they have submitted.
     const blind = field.blind && !counted && !field.prediction;
     const pending = !blind && isPending(field);

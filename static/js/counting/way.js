@@ -97,7 +97,7 @@ export class Way {
       return;
     }
     if (Object.keys(tally.now.wrong).some((code) => screen.mustMend(code))) return;
-    if (!screen.dirty && field.my_reading?.state === "submitted") {
+    if (!screen.dirty && field.my_standing === "submitted") {
       await this.goOn(null);
       return;
     }
@@ -317,8 +317,7 @@ export class Way {
   }
 }
 
-/** @param {{state: string} | null} reading @returns {"none" | "saved" | "submitted"} */
-export function stateOf(reading) {
-  if (!reading) return "none";
-  return reading.state === "draft" ? "saved" : "submitted";
+/** @param {Field["my_standing"]} standing @returns {"none" | "saved" | "correction" | "submitted"} */
+export function stateOf(standing) {
+  return standing === "draft" ? "saved" : (standing ?? "none");
 }

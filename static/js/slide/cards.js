@@ -8,6 +8,7 @@ const LOOKS = {
   counted: "badge badge-good",
   predicted: "badge badge-accent",
   failed: "badge badge-bad",
+  open: "badge badge-warn",
 };
 
 export class Cards {
@@ -71,8 +72,8 @@ export class Cards {
       this.#place(card, field.id);
     }
     const news = JSON.stringify([
-      field.state, field.error, field.reference, field.prediction, field.my_reading, field.blind,
-      field.flag, field.comments,
+      field.state, field.error, field.reference, field.prediction, field.my_submitted, field.my_standing,
+      field.blind, field.flag, field.comments,
     ]);
     if (this.#told(card) === news) return;
     this.#tell(card, news);
@@ -80,7 +81,7 @@ export class Cards {
     one("[data-name]", card).title = field.name;
     // What somebody has counted stays; of others' counts that wait, the page behind the link tells.
     one("[data-delete]", card).hidden =
-      field.state === "counted" || field.my_reading?.state === "submitted"
+      field.state === "counted" || Boolean(field.my_submitted)
       || !(field.is_mine || this.grid.dataset.deletes === "all");
     this.#badge(card, field);
     this.#counts(card, field);
@@ -111,7 +112,7 @@ export class Cards {
   #badge(card, field) {
     const badge = one("[data-badge]", card);
     say(badge, wordsFor(field));
-    const state = field.flag ? "failed" : field.state;
+    const state = field.flag ? "failed" : field.my_standing === "correction" ? "open" : field.state;
     badge.className = LOOKS[/** @type {keyof LOOKS} */ (state)] ?? "badge";
     badge.title = field.flag ? `${field.flag.words}. ${field.flag.note}` : field.error;
     const settled = field.state === "counted" || Boolean(field.flag);
@@ -126,8 +127,7 @@ export class Cards {
 
   /** @param {HTMLElement} card @param {Field} field */
   #counts(card, field) {
-    const mine = field.my_reading?.state === "submitted" ? field.my_reading.counts : null;
-    const counted = field.reference ?? mine;
+    const counted = field.reference ?? field.my_submitted;
     const predicted = field.prediction?.counts ?? {};
     const place = one("[data-counts]", card);
     place.classList.toggle("is-suggested", !counted);
@@ -154,11 +154,11 @@ export class Cards {
 
 /** @param {Field} field @returns {string} */
 function wordsFor(field) {
-  const mine = field.my_reading?.state;
   if (field.flag) return gettext("Unreadable");
+  if (field.my_standing === "correction") return gettext("Correction not submitted");
   if (field.state === "counted") return gettext("Counted");
-  if (mine === "submitted") return gettext("Waits for the others");
-  if (mine === "draft") return gettext("Draft");
+  if (field.my_standing === "submitted") return gettext("Waits for the others");
+  if (field.my_standing === "draft") return gettext("Draft");
   if (field.state === "failed") return gettext("No suggestion");
   if (field.state === "waiting") return gettext("In line");
   if (field.state === "predicting") return gettext("Predicting…");
