@@ -189,11 +189,9 @@ class ReadingsView(APIView):
     def post(self, request: Request, field_id: int) -> Response:
         """Save your counts: as your draft, or submitted as a new revision."""
         user = signed_in(request)
-        field = access.get_field_for(user, field_id)
         data: Any = request.data
-        if not isinstance(data, dict):
-            raise Refused(_('Send an object like {"counts": {"RBC": 23}}.'), "counts")
-        if data.get("reader", user.pk) != user.pk:
+        # First, of whoever it is: a 404 would tell a waiting tab that its reader lost the field.
+        if isinstance(data, dict) and data.get("reader", user.pk) != user.pk:
             raise Conflict(
                 _(
                     "You are signed in as %(name)s now, and these counts are not theirs. Sign in "
@@ -202,6 +200,9 @@ class ReadingsView(APIView):
                 % {"name": user.get_username()},
                 "reader",
             )
+        field = access.get_field_for(user, field_id)
+        if not isinstance(data, dict):
+            raise Refused(_('Send an object like {"counts": {"RBC": 23}}.'), "counts")
         submit = data.get("submit", True)
         if not isinstance(submit, bool):
             raise Refused(_("`submit` is true or false."), "submit")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from counting.models import Field, Reading
@@ -74,11 +76,17 @@ def test_without_a_version_nothing_is_compared(bob: Client, field: Field) -> Non
 
 
 def test_counts_of_one_person_are_not_saved_as_another_s(
-    bob: Client, field: Field, people: People
+    bob: Client, client_of: Callable[[User], Client], field: Field, people: People
 ) -> None:
     """Somebody else signed in at the same computer while a tab with counts was open."""
-    told = save(bob, field, 3, reader=people.rita.pk)
-    assert (told.status_code, told.json()["code"]) == (409, "reader")
+    stranger = client_of(people.charlie)
+    for other in (bob, stranger):
+        told = save(other, field, 3, reader=people.rita.pk)
+        assert (told.status_code, told.json()["code"]) == (409, "reader")
+    # It says nothing of the field.
+    gone = Field(pk=field.pk + 1)
+    assert save(stranger, gone, 3, reader=people.rita.pk).json() == told.json()
+    assert save(stranger, field, 3, reader=people.charlie.pk).status_code == 404
     assert not Reading.objects.exists()
     assert save(bob, field, 3, reader=people.bob.pk).status_code == 201
 

@@ -19,10 +19,16 @@ from tests.e2e.nothing_lost.screen import (
     submit,
 )
 from tests.scripts import Script
-from tests.stack import Stack
+from tests.stack import PASSWORD, Stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
+
+
+MAKE_STRANGER = f"""
+from django.contrib.auth.models import User
+User.objects.create_user("stranger", password={PASSWORD!r})
+"""
 
 
 def test_a_server_killed_while_counting_gets_everything_when_it_is_back(
@@ -190,3 +196,30 @@ def test_a_flagged_field_leaves_the_screen_and_says_why(
     page.get_by_role("button", name="Take the flag back").click()
     expect(page.locator("[data-notice=flag]")).to_be_hidden()
     assert script.get(f"/api/v1/fields/{field}/")["flag"] is None
+
+
+def test_counts_wait_for_their_reader_while_a_stranger_to_the_study_is_signed_in(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    web.manage("shell", "-c", MAKE_STRANGER)
+    open_field(page, web, three[0])
+    is_ahead(page, three[1])
+    press(page, "r", 5)
+    is_saved(page)
+    page.context.clear_cookies()
+    other = another_tab(page)
+    sign_in(other, web, "stranger")
+    # Only now, so that the stranger's session is what the submission meets.
+    submit(page)
+    told = page.locator("[data-notice=trouble]")
+    expect(told).to_contain_text("You are signed in as stranger now")
+    expect(page.locator("[data-notice=elsewhere]")).to_be_hidden()
+    other.get_by_role("button", name="Sign out").click()
+    sign_in(other, web)
+    page.bring_to_front()
+    wait_until(
+        lambda: (script.get(f"/api/v1/fields/{three[0]}/")["reference"] or {}).get("RBC") == 5,
+        30,
+        "the submission to be sent",
+    )
+    expect(told).to_be_hidden()
