@@ -33,6 +33,8 @@ export class Upload {
     this.import = 0;
     this.told = 0;
     this.stopper = new AbortController();
+    /** Whether an earlier try got no answer: the server may have taken the file all the same. */
+    this.unanswered = false;
     this.begin(1);
   }
 
@@ -137,8 +139,9 @@ export class Queue {
           return;
         }
         const error = caught instanceof ApiError ? caught : new ApiError(String(caught), 0);
+        if (error.passing && error.status !== 429) upload.unanswered = true;
         if (!error.passing || attempt >= TRY_AGAIN.length) {
-          this.#settle(upload, error);
+          await this.#settle(upload, error);
           return;
         }
         this.#set(upload, upload.import ? "unpacking" : "waiting", error.message);
@@ -148,12 +151,28 @@ export class Queue {
   }
 
   /** @param {Upload} upload @param {ApiError} error */
-  #settle(upload, error) {
+  async #settle(upload, error) {
     upload.import = 0;
     upload.field = Number(error.body.id) || null;
+    if (await this.#came(upload, error)) return;
     if (error.status === 409) this.#set(upload, "duplicate", error.message);
     else if (error.passing || error.status === 401) this.#set(upload, "lost", error.message);
     else this.#set(upload, "refused", error.message);
+  }
+
+  /**
+   * Whether the picture is there by an earlier try whose answer was lost; it is added then. The
+   * same person's picture of the same name on this slide is taken for that.
+   * @param {Upload} upload @param {ApiError} error
+   */
+  async #came(upload, error) {
+    if (error.code !== "duplicate" || !upload.unanswered) return false;
+    const field = await api(`fields/${upload.field}/`).catch(() => null);
+    if (!field?.is_mine || field.name !== upload.name) return false;
+    if (String(field.slide) !== this.slideId) return false;
+    this.#set(upload, "added", gettext("Added."));
+    this.tell.added(field);
+    return true;
   }
 
   /** @param {Upload} upload */
