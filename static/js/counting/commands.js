@@ -69,7 +69,7 @@ function keysOf(screen, code) {
     add: () => screen.add(code, 1),
     subtract: () => screen.add(code, -1),
     choose: () => screen.choose(code),
-    zero: () => screen.retell(() => screen.tally.none(screen.active)),
+    zero: () => screen.way.zero(),
     number: () => !screen.busy && screen.panel.input(screen.active).focus(),
     left: () => screen.picture.pan(-STEP, 0),
     right: () => screen.picture.pan(STEP, 0),

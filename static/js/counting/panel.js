@@ -14,9 +14,9 @@ import { MOST } from "./tally.js";
 
 export class Panel {
   /**
-   * @param {{activate: (code: string) => void, add: (code: string, by: number) => void,
-   *   type: (code: string, text: string) => void, typed: () => void,
-   *   take: (code: string) => void}} actions
+   * @param {{activate: (code: string) => void, choose: (code: string) => void,
+   *   add: (code: string, by: number) => void, type: (code: string, text: string) => void,
+   *   typed: () => void, take: (code: string) => void}} actions
    */
   constructor(actions) {
     this.actions = actions;
@@ -32,7 +32,7 @@ export class Panel {
     const { type: code = "", name = "", key = "", color = "", position = "0" } = row.dataset;
     this.types.push({ code, name, key, color, position: Number(position) });
     this.rows.set(code, row);
-    one("[data-activate]", row).addEventListener("click", () => this.actions.activate(code));
+    one("[data-activate]", row).addEventListener("click", () => this.actions.choose(code));
     one("[data-add]", row).addEventListener("click", () => this.actions.add(code, 1));
     one("[data-subtract]", row).addEventListener("click", () => this.actions.add(code, -1));
     one("[data-take]", row).addEventListener("click", () => this.actions.take(code));

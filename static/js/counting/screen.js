@@ -24,6 +24,7 @@ export class Screen {
     this.fields = new Fields(this.studyId);
     this.panel = new Panel({
       activate: (code) => this.activate(code),
+      choose: (code) => this.choose(code),
       add: (code, by) => this.add(code, by),
       type: (code, text) => this.type(code, text),
       typed: () => this.tally.endTyping(),
@@ -255,8 +256,9 @@ export class Screen {
     this.onChange();
   }
 
-  /** Choose a type by key, without counting one. @param {string} code */
+  /** Choose a type, without counting one; what is done next is for it. @param {string} code */
   choose(code) {
+    this.way.stopAsking();
     this.activate(code);
     this.panel.announce(this.types.find((each) => each.code === code)?.name ?? "");
   }

@@ -25,9 +25,6 @@ export class Way {
     this.shownAt = 0;
     /** The types that the reader is asked about: their answer is for these. @type {string[]} */
     this.asked = [];
-    /** Whether the question has been there long enough to be read before it is answered. */
-    this.answerable = false;
-    this.timer = 0;
     /** Where the reader goes once the field is done, when they came from there; else the next one. */
     this.back = screen.root.dataset.back ?? "";
     /** Fields by name that the reader went on from. @type {Map<number, string>} */
@@ -69,6 +66,12 @@ export class Way {
     return this.asked.length > 0;
   }
 
+  /** Whether a press now is the other half of the one that brought this field, and not its own. */
+  get pressedTwice() {
+    const soon = performance.now() - this.shownAt <= DOUBLE_PRESS;
+    return this.arriving && !this.screen.dirty && soon;
+  }
+
   /**
    * Types that would be saved as 0 although neither the reader nor the suggestion says so. Where the
    * reader has a reading, a type may have been left out on purpose: no suggestion speaks for that.
@@ -103,12 +106,15 @@ export class Way {
     }
     if (this.arriving && !screen.dirty && !sure) {
       // The second half of a double press needs no word; who waits for the picture does.
-      const late = performance.now() - this.shownAt > DOUBLE_PRESS;
-      if (late) screen.panel.announce(gettext("The picture is still on its way."));
+      if (!this.pressedTwice) screen.panel.announce(gettext("The picture is still on its way."));
       return;
     }
-    if (this.asking && !this.answerable && !sure) return; // a double press again
-    if (!sure && !this.asking && this.doubtful.length > 0) {
+    if (!sure && this.asking) {
+      // Whoever presses on in haste has not read the question: it takes another key or button.
+      screen.panel.announce(gettext("Press 0 to save as 0, or Esc to go back."));
+      return;
+    }
+    if (!sure && this.doubtful.length > 0) {
       this.ask(this.doubtful);
       return;
     }
@@ -217,21 +223,18 @@ export class Way {
       : fill(gettext("Not counted: %(names)s. Save as 0?"), { names: names.join(", ") });
     panel.notice("ask", true, words);
     one("[data-leave-out]").hidden = tally.isEmpty;
-    this.#mayAnswer(false);
-    this.timer = window.setTimeout(() => this.#mayAnswer(true), DOUBLE_PRESS);
   }
 
-  /** @param {boolean} answerable also said in the page, for scripts that press keys */
-  #mayAnswer(answerable) {
-    clearTimeout(this.timer);
-    this.answerable = answerable;
-    one('[data-notice="ask"]').classList.toggle("is-answerable", answerable);
+  /** The key 0: yes to the question, when it is asked; else none of the chosen type. */
+  async zero() {
+    const { screen } = this;
+    if (this.asking) await this.submit({ sure: true });
+    else if (!this.pressedTwice) screen.retell(() => screen.tally.none(screen.active));
   }
 
   stopAsking() {
     if (!this.asking) return;
     this.asked = [];
-    this.#mayAnswer(false);
     this.screen.panel.notice("ask", false);
   }
 

@@ -34,9 +34,15 @@ def submit(page: Page) -> None:
 
 
 def answer_zero(page: Page) -> None:
-    """Answer by Enter that the types left out are 0, once the question may have been read."""
-    expect(page.locator("[data-notice=ask].is-answerable")).to_be_visible()
-    page.keyboard.press("Enter")
+    """Answer by key that the types left out are 0."""
+    expect(page.locator("[data-notice=ask]")).to_be_visible()
+    page.keyboard.press("0")
+
+
+def let_pass(page: Page, milliseconds: int) -> None:
+    """Let time pass on the page, as between the presses of a reader in haste."""
+    until = page.evaluate("performance.now()") + milliseconds
+    page.wait_for_function("until => performance.now() > until", arg=until)
 
 
 def red(page: Page) -> Locator:

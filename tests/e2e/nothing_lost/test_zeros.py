@@ -1,4 +1,4 @@
-"""No zero is recorded that nobody counted: types left out are asked for, once."""
+"""No zero is recorded that nobody counted: types left out are asked for, and haste is no answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import number
 from tests.counting.pictures import smear_file
-from tests.e2e.nothing_lost.screen import answer_zero, is_saved, open_field, press
+from tests.e2e.nothing_lost.screen import (
+    answer_zero,
+    is_ahead,
+    is_saved,
+    let_pass,
+    open_field,
+    press,
+    red,
+)
 from tests.scripts import Script
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -89,13 +97,63 @@ def test_an_empty_field_is_asked_about_and_left_as_it_is(
     assert submitted(script, blind[0]) == {"RBC": 0, "WBC": 0, "PLT": 0}
 
 
-def test_the_second_half_of_a_double_click_does_not_answer_a_question_that_nobody_read(
+@pytest.mark.parametrize("apart", [100, 300])
+def test_enter_pressed_in_haste_saves_no_field_that_nobody_counted(
+    page: Page, blind: list[int], ask: Locator, script: Script, apart: int
+) -> None:
+    for key in ("r", "w", "Shift+w", "Alt+p", "0"):
+        page.keyboard.press(key)
+    for _ in range(2000 // apart):
+        page.keyboard.press("Enter")
+        let_pass(page, apart)
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    expect(ask).to_contain_text("Nothing is counted yet. Save all types as 0?")
+    expect(page.locator("[data-announce]")).to_have_text("Press 0 to save as 0, or Esc to go back.")
+    assert submitted(script, blind[0]) == {"RBC": 1, "WBC": 0, "PLT": 0}
+    assert script.get(f"/api/v1/fields/{blind[1]}/")["my_reading"] is None
+
+
+def test_the_button_that_asked_does_not_answer(
     page: Page, blind: list[int], ask: Locator, script: Script
 ) -> None:
     press(page, "r", 2)
     is_saved(page)
-    page.locator("[data-submit]").evaluate("(submit) => { submit.click(); submit.click(); }")
+    # In one place: where the finger is, no other button comes.
+    place = page.locator("[data-submit]").bounding_box()
+    assert place is not None
+    for _ in range(3):
+        page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        let_pass(page, 400)
     expect(ask).to_contain_text("Not counted: White cells, Platelets. Save as 0?")
-    answer_zero(page)
+    assert script.get(f"/api/v1/fields/{blind[0]}/")["my_reading"]["state"] == "draft"
+    # Who goes to the question's own button means it.
+    ask.get_by_role("button", name="Save as 0").focus()
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
     assert submitted(script, blind[0]) == {"RBC": 2, "WBC": 0, "PLT": 0}
+
+
+def test_0_answers_for_no_type_that_was_chosen_after_the_question(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    press(page, "r", 2)
+    page.keyboard.press("Enter")
+    expect(ask).to_be_visible()
+    for key in ("Alt+w", "0", "Enter"):
+        page.keyboard.press(key)
+    expect(ask).to_contain_text("Not counted: Platelets. Save as 0?")
+
+
+def test_0_pressed_twice_counts_nothing_in_the_next_field(
+    page: Page, blind: list[int], ask: Locator, script: Script
+) -> None:
+    is_ahead(page, blind[1])
+    press(page, "r", 2)
+    page.keyboard.press("Enter")
+    answer_zero(page)
+    page.keyboard.press("0")
+    expect(page).to_have_url(re.compile(f"/fields/{blind[1]}/"))
+    assert submitted(script, blind[0]) == {"RBC": 2, "WBC": 0, "PLT": 0}
+    expect(red(page)).to_have_value("")
+    page.wait_for_load_state("networkidle")
+    assert script.get(f"/api/v1/fields/{blind[1]}/")["my_reading"] is None
