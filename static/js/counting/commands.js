@@ -111,6 +111,7 @@ function press(screen, cursor, more, event) {
     typing,
     choice: isChoice(target),
     dialog: document.querySelector("dialog[open]") !== null,
+    help: help().open,
     button: target instanceof HTMLElement && Boolean(target.closest("a, button, summary")),
     cursor: cursor.on,
     carrying: cursor.carrying,

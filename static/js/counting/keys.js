@@ -4,14 +4,15 @@
  * What a key press means here, or null when it is not ours.
  * @param {KeyboardEvent} event
  * @param {{keys: Map<string, string>, typing: boolean, choice: boolean, dialog: boolean,
- *   button: boolean, cursor: boolean, carrying: boolean}} where tally keys by cell type; whether
- *   the focus is in an input, and that one is a list, slider or box; a dialog is open, a button has
- *   focus, the cross is on the picture, it carries a mark
+ *   help: boolean, button: boolean, cursor: boolean, carrying: boolean}} where tally keys by cell
+ *   type; whether the focus is in an input, and that one is a list, slider or box; a dialog is open,
+ *   and it is the list of keys; a button has focus, the cross is on the picture, it carries a mark
  * @returns {{name: string, code?: string} | null}
  */
-export function meaning(event, { keys, typing, choice, dialog, button, cursor, carrying }) {
+export function meaning(event, { keys, typing, choice, dialog, help, button, cursor, carrying }) {
   if (event.isComposing) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (help && key === "?") return { name: "help" };
   if (dialog) return null; // it closes itself
   if (event.altKey) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return null;

@@ -94,6 +94,10 @@ def test_digits_count_wherever_a_choice_was_made_and_escape_ends_one_thing_at_a_
         page.keyboard.press("Escape")
         expect(page.locator(what)).to_be_hidden()
         expect(stop).to_be_visible()
+    # What opened the list of keys closes it too.
+    for shown in (True, False):
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible(visible=shown)
     page.keyboard.press("v")
     page.keyboard.press("Escape")
     expect(page.locator("#view-panel")).to_be_hidden()
