@@ -124,7 +124,7 @@ export class Panel {
     if (words !== undefined) say(one("[data-words]", notice), words);
   }
 
-  /** @param {"saved" | "saving" | "waiting" | "refused" | "conflict" | "none" | "begun" | "correction" | "submitted"} state */
+  /** @param {"saved" | "saving" | "waiting" | "held" | "refused" | "conflict" | "none" | "begun" | "correction" | "submitted"} state */
   saved(state) {
     const words = {
       none: gettext("Nothing to save yet"),
@@ -134,6 +134,7 @@ export class Panel {
       correction: gettext("Correction not submitted"),
       submitted: gettext("Submitted"),
       waiting: gettext("Not saved on the server yet"),
+      held: gettext("Waiting for the connection"),
       refused: gettext("Not saved"),
       conflict: gettext("Not saved: choose which counts hold"),
     };

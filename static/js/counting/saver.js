@@ -119,6 +119,7 @@ export class Saver {
   submit(fieldId, reading) {
     clearTimeout(this.timer);
     const change = this.#keep(fieldId, reading);
+    this.sendNow?.(); // a draft that waits to be tried again is needless, and holds up the line
     const sent = this.#line(() => this.#deliver(fieldId, reading, change));
     const settled = sent.then(() => {}, () => {}).then(() => {
       if (this.underway.get(fieldId) === settled) this.underway.delete(fieldId);

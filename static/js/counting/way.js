@@ -23,6 +23,8 @@ export class Way {
     /** Whether nobody can have looked at the field on the screen yet, which shows since `shownAt`. */
     this.arriving = false;
     this.shownAt = 0;
+    /** Whether the screen stays as it is until the counts have arrived. */
+    this.staying = false;
     /** The types that the reader is asked about: their answer is for these. @type {string[]} */
     this.asked = [];
     /** Where the reader goes once the field is done, when they came from there; else the next one. */
@@ -153,6 +155,7 @@ export class Way {
   async #waitFor(sent) {
     const { screen } = this;
     screen.busy = true;
+    this.staying = true;
     screen.root.classList.add("is-busy");
     try {
       const answer = await sent;
@@ -163,6 +166,7 @@ export class Way {
       if (!toldElsewhere) screen.panel.notice("trouble", true, error.message);
     } finally {
       screen.busy = false;
+      this.staying = false;
       screen.root.classList.remove("is-busy");
     }
   }
@@ -259,7 +263,9 @@ export class Way {
     const loose = saver.loose.has(fieldId)
       ? gettext("This browser has no room to keep your counts: leave this page open.")
       : "";
-    const words = [error?.message, loose].filter(Boolean).join(" ");
+    const held = this.staying && state === "waiting";
+    const goesOn = held ? gettext("You can go on once this field is saved.") : "";
+    const words = [error?.message, goesOn, loose].filter(Boolean).join(" ");
     const counted = error?.code === "counted";
     if (error && counted) this.taken.set(fieldId, error.message);
     panel.notice("trouble", Boolean(error) && (here ? !counted : !refused), words);
@@ -267,7 +273,7 @@ export class Way {
     if (here && counted) {
       panel.saved("saved"); // as a draft
       this.#showTaken();
-    } else if (here || state === "waiting") panel.saved(state);
+    } else if (here || state === "waiting") panel.saved(held && error?.passing ? "held" : state);
     // The field on the screen tells its own state again.
     else if (!dirty) panel.saved(standing);
     if (here && state === "conflict") this.screen.onConflict();

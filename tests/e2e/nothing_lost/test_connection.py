@@ -143,6 +143,25 @@ def test_a_lost_connection_is_told_on_the_next_field_and_nothing_is_lost(
     )
 
 
+def test_a_screen_that_cannot_go_on_without_the_connection_says_so(
+    page: Page, web: Stack, three: list[int], script: Script
+) -> None:
+    page.route("**/next/?after=*", lambda route: route.abort())
+    open_field(page, web, three[0])
+    page.route("**/readings/", lambda route: route.abort())
+    saved, trouble = page.locator("[data-saved]"), page.locator("[data-notice=trouble]")
+    press(page, "r", 3)
+    expect(saved).to_have_text("Not saved on the server yet")
+    expect(trouble).not_to_contain_text("You can go on")
+    submit(page)
+    expect(saved).to_have_text("Waiting for the connection")
+    expect(trouble).to_contain_text("You can go on once this field is saved.")
+    page.unroute("**/readings/")
+    expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
+    expect(trouble).to_be_hidden()
+    assert draft_of(script, three[0]) == 3
+
+
 def test_an_expired_session_keeps_the_counts_until_signed_in_again(
     page: Page, web: Stack, field: int, script: Script
 ) -> None:
