@@ -4,7 +4,8 @@
  *
  * @typedef {{counts: Record<string, number>, marks: import("./tally.js").Mark[], method: string,
  *   seconds: number, prediction?: number | null, submit: boolean}} Reading
- * @typedef {Reading & {version?: number, tab?: string, at?: number}} Entry
+ * @typedef {Reading & {version?: number, tab?: string, at?: number, name?: string}} Entry `name`:
+ *   the field's
  */
 
 export class Kept {

@@ -34,6 +34,8 @@ export class Saver {
     this.onState = onState;
     /** Fields whose counts only this page has: no answer yet, and no room in the browser. */
     this.loose = new Set();
+    /** Names of fields that were opened here or left something here. @type {Map<number, string>} */
+    this.names = new Map();
     /** What each field's next save is based on. @type {Map<number, {version?: number, tab?: string}>} */
     this.bases = new Map();
     /** Fields that others counted meanwhile, whose count the reader chose to replace. */
@@ -54,10 +56,12 @@ export class Saver {
 
   /**
    * Begin with a field.
-   * @param {number} fieldId @param {number} version of the reader's reading on the server, or 0
+   * @param {{id: number, name: string}} field
+   * @param {number} version of the reader's reading on the server, or 0
    * @returns {Reading | null} what the server may not have
    */
-  open(fieldId, version) {
+  open({ id: fieldId, name }, version) {
+    this.names.set(fieldId, name);
     const kept = this.kept.adopt(fieldId);
     // What another tab left is sent as that tab would have: the server may have it already.
     const { version: based, tab } = kept ?? { version, tab: this.tab };
@@ -70,7 +74,8 @@ export class Saver {
   #keep(fieldId, reading) {
     const change = (this.changes.get(fieldId) ?? 0) + 1;
     this.changes.set(fieldId, change);
-    const isKept = this.kept.write(fieldId, { ...reading, ...this.bases.get(fieldId) });
+    const name = this.names.get(fieldId);
+    const isKept = this.kept.write(fieldId, { ...reading, ...this.bases.get(fieldId), name });
     if (isKept) this.loose.delete(fieldId);
     else this.loose.add(fieldId);
     return change;
@@ -228,6 +233,7 @@ export class Saver {
     const refused = [];
     for (const { key, fieldId, entry } of this.kept.all()) {
       if (fieldId === exceptField) continue;
+      if (entry.name) this.names.set(fieldId, entry.name);
       try {
         await this.#post(fieldId, entry);
         this.kept.remove(key);
@@ -246,6 +252,7 @@ export class Saver {
   /** @param {number} fieldId whose counts the reader gives up, whichever tab left them */
   discard(fieldId) {
     for (const each of this.kept.all()) if (each.fieldId === fieldId) this.kept.remove(each.key);
+    this.loose.delete(fieldId);
   }
 }
 

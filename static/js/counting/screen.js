@@ -151,7 +151,7 @@ export class Screen {
   /** @param {import("./fields.js").Field} field */
   start(field) {
     const mine = field.my_reading;
-    const kept = this.saver.open(field.id, mine?.version ?? 0);
+    const kept = this.saver.open(field, mine?.version ?? 0);
     this.tally.load(kept ?? mine);
     if (kept || mine) this.steps.giveBack(field.id, this.tally);
     this.shown = null;

@@ -29,8 +29,6 @@ export class Way {
     this.asked = [];
     /** Where the reader goes once the field is done, when they came from there; else the next one. */
     this.back = screen.root.dataset.back ?? "";
-    /** Fields by name that the reader went on from. @type {Map<number, string>} */
-    this.names = new Map();
     /** Fields whose counts the server did not take. @type {Map<number, Refused>} */
     this.refused = new Map();
     /** Why, of fields that another reader counted meanwhile. @type {Map<number, string>} */
@@ -246,7 +244,6 @@ export class Way {
 
   /** @param {Field} field is on the screen now: its own notices say how it stands */
   arrived(field) {
-    this.names.set(field.id, field.name);
     this.refused.delete(field.id);
     this.#showRefused();
     this.#showTaken();
@@ -292,7 +289,7 @@ export class Way {
 
   /** Tell of one field at a time, the last one first. */
   #showRefused() {
-    const { panel } = this.screen;
+    const { panel, saver } = this.screen;
     const [last] = [...this.refused].slice(-1);
     if (!last) {
       panel.notice("elsewhere", false);
@@ -302,15 +299,14 @@ export class Way {
     const link = one("[data-elsewhere]");
     link.setAttribute("href", `/fields/${fieldId}/`);
     link.hidden = Boolean(gone);
-    one("[data-discard]").hidden = !gone && !counted;
+    const name = saver.names.get(fieldId) ?? gettext("Another field");
     if (gone) {
       const words = gettext(
-        "A field that you counted is closed to you now. Ask who runs its study to let you in again; your counts are kept in this browser: %(counts)s.",
+        "%(name)s is closed to you now. Ask who runs its study to let you in again; your counts are kept in this browser: %(counts)s.",
       );
-      panel.notice("elsewhere", true, fill(words, { counts: this.#inWords(gone) }));
+      panel.notice("elsewhere", true, fill(words, { name, counts: this.#inWords(gone) }));
       return;
     }
-    const name = this.names.get(fieldId) ?? gettext("Another field");
     const words = counted
       ? "%(name)s: %(why)s"
       : gettext("%(name)s is not saved, but kept in this browser. %(why)s");

@@ -108,7 +108,9 @@ def test_counts_kept_here_that_were_saved_elsewhere_meanwhile_wait_for_a_choice(
     # Another field is on the screen when what was left is sent.
     other = script.upload(slide, smear_file(7001), "other.png")
     open_field(page, web, other)
-    page.get_by_role("link", name="Open it and choose").click()
+    told = page.locator("[data-notice=elsewhere]")
+    expect(told).to_contain_text(f"{name_of(script, field)} is not saved")
+    told.get_by_role("link", name="Open it and choose").click()
     expect(page.locator("[data-notice=conflict]")).to_be_visible()
     expect(red(page)).to_have_value("4")
     assert draft_of(script, field) == 9
@@ -177,21 +179,40 @@ def test_a_browser_that_keeps_nothing_asks_before_it_leaves(
     assert len(asked) == 1
 
 
-def test_counts_of_a_field_that_closed_are_kept_until_the_reader_gives_them_up(
-    page: Page, web: Stack, field: int, slide: int, script: Script
+CLOSED = (
+    "is closed to you now. Ask who runs its study to let you in again; your counts are kept in "
+    "this browser: Red cells 4."
+)
+REFUSED = "is not saved, but kept in this browser. No."
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "opens"),
+    [(404, "not_found", CLOSED, False), (400, "counts", REFUSED, True)],
+)
+def test_counts_that_the_server_takes_no_more_are_kept_until_the_reader_gives_them_up(
+    page: Page,
+    web: Stack,
+    field: int,
+    slide: int,
+    script: Script,
+    status: int,
+    code: str,
+    words: str,
+    opens: bool,
 ) -> None:
     count_and_close(page, web, field, 4)
     page.route(
         f"**/api/v1/fields/{field}/readings/",
-        lambda route: route.fulfill(status=404, json={"detail": "Not found.", "code": "not_found"}),
+        lambda route: route.fulfill(status=status, json={"detail": "No.", "code": code}),
     )
-    other = script.upload(slide, smear_file(7002), "other.png")
+    other = script.upload(slide, smear_file(7002 + status), "other.png")
     told = page.locator("[data-notice=elsewhere]")
     for _ in range(2):  # told at each visit
         open_field(page, web, other)
-        expect(told).to_contain_text("kept in this browser: Red cells 4.")
-        expect(told.get_by_role("link")).to_be_hidden()
-    told.get_by_role("button", name="Discard them").click()
+        expect(told).to_contain_text(f"{name_of(script, field)} {words}")
+        expect(told.get_by_role("link")).to_be_visible(visible=opens)
+    told.get_by_role("button", name="Discard these counts").click()
     expect(told).to_be_hidden()
     assert kept(page) == []
 
@@ -221,6 +242,10 @@ def test_undo_outlasts_a_reload_and_a_visit_to_another_field(
     open_field(page, web, three[0])
     expect(red(page)).to_have_value("9")
     expect(page.locator("[data-undo]")).to_be_disabled()
+
+
+def name_of(script: Script, field: int) -> str:
+    return str(script.get(f"/api/v1/fields/{field}/")["name"])
 
 
 def kept(page: Page) -> list[str]:
