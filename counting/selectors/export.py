@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import translation
 
-from counting.models import Flag, ReferenceCount, Ruling, Study
+from counting.models import CountingRule, Flag, ReferenceCount, Ruling, Study
 
 from .fields import FieldView, view_fields
 
@@ -42,6 +42,7 @@ COLUMNS = (
     "fields_counted",
     "fields_predicted",
     "flag",
+    "counting_rule",
     "notice",
 )
 NOTICE = "For research use only. Not for use in diagnostic procedures."
@@ -61,10 +62,11 @@ def counts_csv(study: Study, user: User) -> Iterator[str]:
     codes = list(study.cell_types.values_list("code", flat=True))
     made = Ruling.objects.filter(field__study=study).select_related("reviewer").order_by("pk")
     rulings = {row.field_id: row for row in made}  # the newest of each field
+    everywhere = {"counting_rule": _rule(study), "notice": NOTICE}
     for slide in study.slides.order_by("code"):
         views = view_fields(list(slide.fields.order_by("pk")), user)
         for row in (*_field_rows(views, codes, rulings), *_totals(views, codes, rulings)):
-            row |= {"slide": slide.code, "held_out": int(slide.held_out), "notice": NOTICE}
+            row |= {"slide": slide.code, "held_out": int(slide.held_out)} | everywhere
             yield writer.writerow({key: plain(value) for key, value in row.items()})
 
 
@@ -106,6 +108,7 @@ def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str
     }
 
 
+@translation.override("en")
 def _ruled_by(reference: ReferenceCount, rulings: dict[int, Ruling]) -> str:
     """Return the reviewer who settled the field: by choosing a reading, or by one of their own."""
     if reference.basis != ReferenceCount.Basis.RULING:
@@ -128,6 +131,11 @@ def _predicted(view: FieldView, code: str) -> dict[str, Any]:
         "novelty": round(prediction.novelty, 3),
         "faults": " + ".join(prediction.faults),
     }
+
+
+@translation.override("en")
+def _rule(study: Study) -> str:
+    return str(CountingRule(study.counting_rule).label)
 
 
 @translation.override("en")

@@ -30,6 +30,7 @@ from .standing import Standing, standing_beside
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
             )
         )
     return views
+
+
+def counted_among(fields: QuerySet[Field]) -> int:
+    """Return in how many of `fields` somebody has submitted a reading."""
+    return fields.filter(readings__state=Reading.State.SUBMITTED).distinct().count()
 
 
 def view_field(field: Field, user: User) -> FieldView:

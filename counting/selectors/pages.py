@@ -153,11 +153,6 @@ def fields_of(slide: Slide) -> QuerySet[Field]:
     return slide.fields.order_by("pk")
 
 
-def counted_among(fields: QuerySet[Field]) -> int:
-    """Return in how many of `fields` somebody has submitted a reading."""
-    return fields.filter(readings__state=Reading.State.SUBMITTED).distinct().count()
-
-
 def begun_by(fields: QuerySet[Field]) -> list[str]:
     """Return who has a draft in one of `fields`, by name."""
     drafts = Reading.objects.filter(field__in=fields, state=Reading.State.DRAFT).order_by()

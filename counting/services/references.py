@@ -111,6 +111,15 @@ def update(*, field: Field, actor: User) -> ReferenceCount | None:
     return reference
 
 
+def hold_readings(study: Study) -> None:
+    """Take the lock that each reading takes, until the transaction ends.
+
+    Those that are being saved under the old settings are there when it is held, and those that
+    come after see the new ones.
+    """
+    list(study.fields.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
 def reconsider(*, study: Study, actor: User) -> None:
     """Give their reference count to fields that have enough readings under the study's new rule.
 
@@ -118,9 +127,7 @@ def reconsider(*, study: Study, actor: User) -> None:
     """
     from . import training
 
-    # The lock that each reading takes: those that are being saved under the old rule are there when
-    # it is held, and those that come after see the new one.
-    list(study.fields.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    hold_readings(study)
     settled = ReferenceCount.objects.filter(field=OuterRef("pk"), superseded_at__isnull=True)
     read = Reading.objects.filter(field=OuterRef("pk"), state=Reading.State.SUBMITTED)
     flagged = Flag.objects.filter(field=OuterRef("pk"), lifted_at__isnull=True)

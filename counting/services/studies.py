@@ -15,10 +15,12 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from counting.errors import Conflict, Refused
-from counting.models import Invitation, Membership, Role, Study
+from counting.models import CountingRule, Invitation, Membership, Role, Study
 from counting.models.study import ROLE_RANK
+from counting.selectors.fields import counted_among
 
 from . import audit, cell_types, references, registry
 from .checks import check
@@ -66,13 +68,16 @@ def update_study(*, study: Study, actor: User, **changes: Any) -> Study:
     Fields that have enough readings under a new rule get their reference count.
 
     Raises:
-        Refused: a setting is unknown or out of its range.
+        Refused: a setting is unknown or out of its range, or the counting rule is another one than
+            fields are counted by.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     old = _settings(study)
     for name, value in _known(changes).items():
         setattr(study, name, value.strip() if isinstance(value, str) else value)
     check(study)
+    if study.counting_rule != old["counting_rule"]:
+        _refuse_second_rule(study, CountingRule(old["counting_rule"]))
     study.save()
     if old != _settings(study):
         audit.record(
@@ -309,6 +314,24 @@ def _known(options: Mapping[str, Any]) -> dict[str, Any]:
             _("A study has no setting %(names)s.") % {"names": ", ".join(unknown)}, "unknown"
         )
     return dict(options)
+
+
+def _refuse_second_rule(study: Study, rule: CountingRule) -> None:
+    """Keep `rule` once a field is counted: each count is told with the rule that its study has."""
+    references.hold_readings(study)
+    counted = counted_among(study.fields.all())
+    if counted:
+        raise Refused(
+            ngettext(
+                "%(n)d field is counted by the rule “%(rule)s”. Counts by two rules cannot be "
+                "compared: make a new study for the other rule.",
+                "%(n)d fields are counted by the rule “%(rule)s”. Counts by two rules cannot be "
+                "compared: make a new study for the other rule.",
+                counted,
+            )
+            % {"n": counted, "rule": rule.label},
+            "counting_rule",
+        )
 
 
 def _settings(study: Study) -> dict[str, Any]:

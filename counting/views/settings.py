@@ -16,6 +16,7 @@ from counting.errors import Refused
 from counting.forms import StudyForm
 from counting.models import CountingRule, Role, Study
 from counting.selectors import access
+from counting.selectors.fields import counted_among
 from counting.services import cell_types, studies
 
 from .common import frame, signed_in
@@ -55,6 +56,7 @@ def settings(request: HttpRequest, study_id: int) -> HttpResponse:
         new={**new, "color": new["color"] or cell_types.next_color(study)},
         refusal=refusal,
         rules=CountingRule.choices,
+        counted=counted_among(study.fields.all()),
     )
     return render(request, "studies/settings.html", context, status=400 if posted else 200)
 

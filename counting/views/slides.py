@@ -15,6 +15,7 @@ from counting.errors import Refused
 from counting.forms import SlideForm
 from counting.models import Field, FieldChoice, Slide
 from counting.selectors import access, pages
+from counting.selectors.fields import counted_among
 from counting.services import deletions, slides
 
 from .common import frame, signed_in
@@ -117,7 +118,7 @@ def _ask(request: HttpRequest, row: Slide, fields: QuerySet[Field], **more: obje
         "slides",
         slide=row,
         fields=fields.count(),
-        counted=pages.counted_among(fields),
+        counted=counted_among(fields),
         begun=pages.begun_by(fields),
         **more,
     )

@@ -6,6 +6,7 @@ import csv
 import io
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from counting.models import Field, Study
@@ -55,3 +56,14 @@ def test_a_ruling_names_whose_count_it_is_and_who_ruled(
     count(field, people.alice, RBC=30)
     row = exported(alice, field)
     assert (row["count"], row["reader"], row["ruled_by"]) == ("30", "alice", "alice")
+
+
+def test_each_row_names_the_counting_rule_in_the_same_words_for_everybody(
+    alice: Client, field: Field
+) -> None:
+    Study.objects.update(counting_rule="none")
+    for language in ("en", "id"):
+        alice.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        for level in ("field", "slide"):
+            row = exported(alice, field, level)
+            assert row["counting_rule"] == "Count whole cells only, none that the edge cuts"

@@ -14,8 +14,9 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from counting.errors import Refused
 from counting.models import Field, ModelVersion, Prediction, PredictionJob, Slide
-from counting.services import deletions, predictions, readings, registry, slides
+from counting.services import deletions, predictions, readings, registry, slides, studies
 from tests.counting.conftest import People
 from tests.waiting import wait_until
 
@@ -74,6 +75,17 @@ def test_a_submission_before_the_pixels_change_keeps_what_it_was_shown(
     assert field.readings.get().shown_prediction == shown
     assert predict_all() == 0
     assert Slide.objects.get().microns_per_pixel == 0.2
+
+
+def test_a_submission_before_the_counting_rule_changes_keeps_its_rule(
+    field: Field, people: People, beside: Beside
+) -> None:
+    submitted = beside(
+        lambda: readings.save_reading(field=field, reader=people.rita, counts={"RBC": 4})
+    )
+    with pytest.raises(Refused, match="1 field is counted by the rule"):
+        studies.update_study(study=field.study, actor=people.alice, counting_rule="none")
+    submitted.result(30)
 
 
 def test_a_submission_while_the_pixels_change_is_kept_and_claims_no_prediction(
