@@ -12,7 +12,7 @@ from django.test import Client
 
 from counting.models import Field, ModelVersion, Prediction, Reading, Slide, Study
 from counting.services import studies
-from tests.counting.conftest import People, bare_fields, count
+from tests.counting.conftest import People, add_fields, bare_fields, count
 from tests.counting.doors import texts
 
 pytestmark = pytest.mark.django_db
@@ -216,3 +216,18 @@ def test_another_s_count_of_a_blind_field_is_no_point_of_the_agreement(
     count(fields[-1], people.bob, RBC=8)
     found = bob.get(address).json()
     assert (len(found["points"]), found["withheld"], found["figures"]["n"]) == (6, 0, 6)
+
+
+def test_a_new_share_holds_for_pictures_added_from_then_on_and_the_pages_say_so(
+    alice: Client, slide: Slide, people: People
+) -> None:
+    before, after = range(2), range(2, 4)
+    add_fields(slide, people.bob, before)
+    address = f"/api/v1/studies/{slide.study_id}/"
+    assert alice.patch(address, {"blind_share": 1.0}, content_type="application/json").json()
+    add_fields(Slide.objects.get(), people.bob, after)
+    drawn = slide.fields.order_by("pk").values_list("blind", flat=True)
+    assert list(drawn) == [False] * len(before) + [True] * len(after)
+    for page in (f"/studies/{slide.study_id}/settings/", "/studies/new/"):
+        text = alice.get(page).content.decode()
+        assert "a change holds for pictures added from then on" in text
