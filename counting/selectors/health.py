@@ -94,11 +94,11 @@ def _broker() -> dict[str, Any]:
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
-            kind = str(broker.transport_cls)
+            name = str(broker.transport.driver_name)
     except Exception:  # Each transport has errors of its own.
         log.warning("The broker does not answer", exc_info=True)
         return {"ok": False, "detail": _("does not answer")}
-    return {"ok": True, "detail": kind.rpartition(":")[2].rpartition(".")[2]}
+    return {"ok": True, "detail": _("files") if name == "filesystem" else name}
 
 
 def _workers() -> list[WorkerHealth]:
