@@ -171,6 +171,9 @@ class FieldSerializer(serializers.Serializer[Any]):
     flag = FlagSerializer(allow_null=True)
     is_mine = serializers.BooleanField(help_text="whether you uploaded it")
     comments = serializers.IntegerField(help_text="how many")
+    ruled_by = serializers.CharField(
+        help_text="the reviewer whose ruling holds, whatever you correct; empty before you submit"
+    )
     created_at = serializers.DateTimeField(source="field.created_at")
 
     def get_image(self, view: FieldView) -> str:
@@ -217,6 +220,9 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
     counts = serializers.DictField(child=serializers.IntegerField())
     standing = serializers.SerializerMethodField(help_text="as `my_standing` of the field")
     next = serializers.SerializerMethodField()
+    ruled_by = serializers.SerializerMethodField(
+        help_text="the reviewer whose ruling holds all the same; your count is kept beside it"
+    )
 
     class Meta:
         model = Reading
@@ -230,6 +236,7 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
             "method",
             "standing",
             "next",
+            "ruled_by",
         )
 
     @extend_schema_field(serializers.ChoiceField(choices=STANDINGS))
@@ -239,3 +246,7 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
     @extend_schema_field(NextSerializer(allow_null=True))
     def get_next(self, reading: Reading) -> Any:
         return self.context.get("next")
+
+    def get_ruled_by(self, reading: Reading) -> str:
+        name: str = self.context.get("ruled_by", "")
+        return name

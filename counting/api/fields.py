@@ -18,6 +18,7 @@ from counting.errors import Conflict, Refused
 from counting.models import Field, Prediction, Reading
 from counting.selectors import access
 from counting.selectors.fields import is_hidden, view_field, view_fields
+from counting.selectors.review import rulers
 from counting.services import assignments, deletions, intake, predictions, readings, tiles
 
 from .base import DRAFTS, Pages, given, is_set, number, signed_in
@@ -224,12 +225,14 @@ class ReadingsView(APIView):
             tab=data.get("tab", ""),
             replace=replace,
         )
-        following = None
+        following, ruled_by = None, ""
         if submit:
+            ruled_by = rulers([field.pk], user).get(field.pk, "")
             found = assignments.next_for(study=field.study, reader=user, after=field.pk)
             if found.field_id is not None:
                 following = NextSerializer(found).data
-        body = ReadingSerializer(reading, context={"next": following}).data
+        context = {"next": following, "ruled_by": ruled_by}
+        body = ReadingSerializer(reading, context=context).data
         return Response(body, status=status.HTTP_201_CREATED)
 
 

@@ -42,6 +42,12 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     first = ComparedReadingSerializer()
     second = ComparedReadingSerializer()
     apart = serializers.SerializerMethodField(help_text="the cell types beyond the tolerance")
+    ruled = ComparedReadingSerializer(
+        source="ruled.reading",
+        allow_null=True,
+        default=None,
+        help_text="what a reviewer let hold before a reader corrected their count; else null",
+    )
 
     def get_image(self, found: review.Difference) -> str:
         return reverse("field-image", args=[found.field.pk])
@@ -101,7 +107,10 @@ class RulingsView(APIView):
         field = access.get_field_for(user, field_id, Role.REVIEWER)
         data = given(RulingRequestSerializer, request)
         reference = rulings.rule(
-            field=field, reviewer=user, reading_id=data["reading"], against=data.get("against")
+            field=field,
+            reviewer=user,
+            reading_id=data["reading"],
+            against=[data["against"]] if "against" in data else (),
         )
         return Response(ReferenceSerializer(reference).data, status=status.HTTP_201_CREATED)
 

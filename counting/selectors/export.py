@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import translation
 
-from counting.models import CountingRule, Flag, ReferenceCount, Ruling, Study
+from counting.models import CountingRule, Flag, Ruling, Study
 
 from .fields import FieldView, view_fields
+from .review import ruled_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -100,7 +101,7 @@ def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str
         "basis": reference.basis,
         "reader": " + ".join(reading.reader.get_username() for reading in known),
         "reader_count": " + ".join(str(reading.counts[code]) for reading in known),
-        "ruled_by": _ruled_by(reference, rulings),
+        "ruled_by": ruled_by(reference, rulings.get(reference.field_id)),
         "method": " + ".join(reading.method for reading in known),
         "revision": " + ".join(str(reading.revision) for reading in known),
         "submitted_at": known[-1].submitted_at,
@@ -109,15 +110,6 @@ def _counted(view: FieldView, code: str, rulings: dict[int, Ruling]) -> dict[str
 
 
 @translation.override("en")
-def _ruled_by(reference: ReferenceCount, rulings: dict[int, Ruling]) -> str:
-    """Return the reviewer who settled the field: by choosing a reading, or by one of their own."""
-    if reference.basis != ReferenceCount.Basis.RULING:
-        return ""
-    ruling = rulings.get(reference.field_id)
-    chosen = ruling is not None and ruling.reading_id == reference.reading_id
-    return (ruling.reviewer if ruling and chosen else reference.reading.reader).get_username()
-
-
 def _predicted(view: FieldView, code: str) -> dict[str, Any]:
     prediction = None if view.flag else view.prediction
     if prediction is None or code not in prediction.counts:

@@ -26,6 +26,7 @@ from counting.models import (
 )
 from counting.retold import retold
 
+from .review import rulers
 from .standing import Standing, standing_beside
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class FieldView:
     `reason` says why the queue gave this person the field; None when it did not. `flag` holds
     while the field counts as unreadable; `comments` is how many there are. `tiles` is None for a
     picture that is shown whole. `is_mine`: this person uploaded it. `my_submitted` is what they
-    submitted last, which holds while `my_reading` is a draft of a correction.
+    submitted last, which holds while `my_reading` is a draft of a correction. `ruled_by` is whose
+    ruling the field has its count by, told to who has submitted theirs; empty where it is this
+    person's own.
     """
 
     field: Field
@@ -61,6 +64,7 @@ class FieldView:
     tiles: TileJob | None
     is_mine: bool
     my_submitted: Reading | None
+    ruled_by: str
 
     @property
     def my_standing(self) -> Standing | None:
@@ -76,7 +80,7 @@ class FieldView:
 
 
 def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
-    """Return the views of `fields` (of one study) for `user`, in ten queries for any number."""
+    """Return the views of `fields` (of one study) for `user`, in a dozen queries for any number."""
     if not fields:
         return []
     ids = [field.pk for field in fields]
@@ -123,6 +127,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
     tiles = {
         row.field_id: row for row in TileJob.objects.filter(field__in=ids).select_related("field")
     }
+    ruled = rulers(submitted, user) if submitted else {}
     views = []
     for field in fields:
         reference = references.get(field.pk)
@@ -145,6 +150,7 @@ def view_fields(fields: Sequence[Field], user: User) -> list[FieldView]:
                 tiles=tiles.get(field.pk),
                 is_mine=field.uploaded_by_id == user.pk,
                 my_submitted=submitted.get(field.pk),
+                ruled_by=ruled.get(field.pk, ""),
             )
         )
     return views

@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Ruling, Study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
@@ -23,7 +23,7 @@ def latest_readings(field: Field) -> list[Reading]:
     return latest_of([field]).get(field.pk, [])
 
 
-def latest_of(fields: Sequence[Field]) -> dict[int, list[Reading]]:
+def latest_of(fields: Sequence[Field | int]) -> dict[int, list[Reading]]:
     """Return the same of many fields at once, by field."""
     newest: dict[int, dict[int, Reading]] = defaultdict(dict)
     submitted = Reading.objects.filter(field__in=fields, state=Reading.State.SUBMITTED)
@@ -81,17 +81,92 @@ class Difference:
     first: Reading
     second: Reading
     types: list[TypePair]
+    # The ruling that holds until there is another, where a reader has counted anew since.
+    ruled: ReferenceCount | None
+
+    @property
+    def ruled_earlier(self) -> int | None:
+        """The id of the reading that was ruled, where it is neither of the two any more."""
+        shown = (self.first.pk, self.second.pk)
+        return self.ruled.reading_id if self.ruled and self.ruled.reading_id not in shown else None
+
+
+def overtaken(study: Study) -> dict[int, ReferenceCount]:
+    """Return by field the ruled counts that a reader's correction since then is too far from.
+
+    They hold until a reviewer has looked again: no reader undoes a ruling, and none is lost on it.
+    """
+    anew = Reading.objects.filter(
+        field=OuterRef("field"),
+        ruling=False,
+        revision__gt=1,
+        submitted_at__gt=OuterRef("created_at"),
+    )
+    ruled = ReferenceCount.objects.filter(
+        Exists(anew),
+        field__study=study,
+        basis=ReferenceCount.Basis.RULING,
+        superseded_at__isnull=True,
+    )
+    rows = list(ruled.annotate(said=Max("field__rulings__created_at")).select_related("reading"))
+    if not rows:
+        return {}
+    readings = latest_of([row.field_id for row in rows])
+    cell_types = list(study.cell_types.all())
+
+    def is_overtaken(row: ReferenceCount) -> bool:
+        # A ruling that was confirmed is one row still, and as old as its confirmation.
+        said = getattr(row, "said", None)
+        since = max(row.created_at, said or row.created_at)
+        return any(
+            reading.submitted_at
+            and reading.submitted_at > since
+            and not agree(
+                compared(reading, row.reading, cell_types).values(), study.agreement_tolerance
+            )
+            for reading in readings[row.field_id][:2]
+        )
+
+    return {row.field_id: row for row in rows if is_overtaken(row)}
+
+
+def ruled_by(reference: ReferenceCount, ruling: Ruling | None) -> str:
+    """Return the reviewer who settled the field: by choosing a reading, or by one of their own.
+
+    `ruling` is the newest of the field.
+    """
+    if reference.basis != ReferenceCount.Basis.RULING:
+        return ""
+    chosen = ruling is not None and ruling.reading_id == reference.reading_id
+    return (ruling.reviewer if ruling and chosen else reference.reading.reader).get_username()
+
+
+def rulers(field_ids: Collection[int], reader: User) -> dict[int, str]:
+    """Return whose ruling these fields have their count by, where it is not the reader's own."""
+    current = ReferenceCount.objects.filter(
+        field__in=field_ids, basis=ReferenceCount.Basis.RULING, superseded_at__isnull=True
+    )
+    rows = list(current.select_related("reading__reader"))
+    if not rows:
+        return {}
+    made = Ruling.objects.filter(field__in=[row.field_id for row in rows])
+    newest = {row.field_id: row for row in made.select_related("reviewer").order_by("pk")}
+    names = {row.field_id: ruled_by(row, newest.get(row.field_id)) for row in rows}
+    return {field_id: name for field_id, name in names.items() if name != reader.get_username()}
 
 
 def differing(study: Study) -> QuerySet[Field]:
-    """Return the study's fields with two readings, no reference count and no flag."""
+    """Return the study's fields with two readings, no reference count and no flag.
+
+    Those with a ruling that a reader's correction has overtaken are among them.
+    """
     if study.readers_per_field < 2:
         return Field.objects.none()
     here = {"field": OuterRef("pk")}
     submitted = Q(readings__state=Reading.State.SUBMITTED)
+    settled = Exists(ReferenceCount.objects.filter(**here, superseded_at__isnull=True))
     return (
-        Field.objects.filter(study=study)
-        .exclude(Exists(ReferenceCount.objects.filter(**here, superseded_at__isnull=True)))
+        Field.objects.filter(~settled | Q(pk__in=list(overtaken(study))), study=study)
         .exclude(Exists(Flag.objects.filter(**here, lifted_at__isnull=True)))
         .annotate(read_by=Count("readings__reader", filter=submitted, distinct=True))
         .filter(read_by__gte=2)
@@ -102,10 +177,13 @@ def differing(study: Study) -> QuerySet[Field]:
 
 def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
     """Return the differing fields that `reviewer` may rule on: those they have not read."""
-    own = Reading.objects.filter(
-        field=OuterRef("pk"), reader=reviewer, state=Reading.State.SUBMITTED
-    )
+    own = read_by(reviewer).filter(field=OuterRef("pk"))
     return differing(study).exclude(Exists(own))
+
+
+def read_by(reviewer: User) -> QuerySet[Reading]:
+    """Return what the reviewer counted as a reader, not to rule: they rule on none of these."""
+    return Reading.objects.filter(reader=reviewer, state=Reading.State.SUBMITTED, ruling=False)
 
 
 def standing_rulings(reviewer: User) -> QuerySet[Ruling]:
@@ -181,11 +259,20 @@ def differences(study: Study, fields: Sequence[Field]) -> list[Difference]:
     """
     readings = latest_of(fields)
     cell_types = list(study.cell_types.all())
-    return [_compare(study, field, cell_types, *readings[field.pk][:2]) for field in fields]
+    ruled = overtaken(study)
+    return [
+        _compare(study, field, cell_types, ruled.get(field.pk), *readings[field.pk][:2])
+        for field in fields
+    ]
 
 
 def _compare(
-    study: Study, field: Field, cell_types: list[CellType], first: Reading, second: Reading
+    study: Study,
+    field: Field,
+    cell_types: list[CellType],
+    ruled: ReferenceCount | None,
+    first: Reading,
+    second: Reading,
 ) -> Difference:
     weighed = compared(first, second, cell_types)
     types = [
@@ -193,4 +280,4 @@ def _compare(
         for row in cell_types
         if (pair := (first.counts.get(row.code), second.counts.get(row.code))) != (None, None)
     ]
-    return Difference(field, first, second, types)
+    return Difference(field, first, second, types, ruled)

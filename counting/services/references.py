@@ -22,7 +22,7 @@ from counting.models import (
     Ruling,
     Study,
 )
-from counting.selectors.review import agree, compared, latest_of, latest_readings
+from counting.selectors.review import agree, compared, latest_of, latest_readings, overtaken
 
 from . import audit, predictions
 
@@ -48,6 +48,8 @@ def is_ruling(*, field: Field, reader: User) -> bool:
     readings = latest_readings(field)
     if any(row.ruling for row in readings if row.reader_id == reader.pk):
         return True  # they correct what they said before
+    if field.pk in overtaken(field.study):
+        return reader.pk not in {row.reader_id for row in readings}
     if len(readings) < 2 or reader.pk in {row.reader_id for row in readings[:2]}:
         return False
     first, second = readings[:2]

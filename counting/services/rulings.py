@@ -14,17 +14,20 @@ from counting.selectors import review
 from . import audit, references
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.contrib.auth.models import User
 
 
 @transaction.atomic
 def rule(
-    *, field: Field, reviewer: User, reading_id: int, against: int | None = None
+    *, field: Field, reviewer: User, reading_id: int, against: Collection[int] = ()
 ) -> ReferenceCount:
     """Let one of the two differing readings hold; its counts become the reference count.
 
-    `against` is the id of the other one as the reviewer saw it; without it only the chosen one is
-    looked at.
+    Where a reader has corrected their count since a ruling, the reading of that ruling can be
+    chosen again. `against` are the ids of the others as the reviewer saw them; without them only
+    the chosen one is looked at.
 
     Raises:
         Refused: `reviewer` read the field, or nothing waits for a ruling.
@@ -38,14 +41,14 @@ def rule(
             _("Nothing waits for a ruling here: the field has its count, or its readings agree."),
             "no_difference",
         )
-    if field.readings.filter(reader=reviewer, submitted_at__isnull=False).exists():
+    if review.read_by(reviewer).filter(field=field).exists():
         raise Refused(
             _("You have read this field yourself. Another reviewer has to rule."), "own_reading"
         )
-    chosen, other = found.first, found.second
-    if reading_id == other.pk:
-        chosen, other = other, chosen
-    if reading_id != chosen.pk or against not in (None, other.pk):
+    current = {row.pk: row for row in (found.first, found.second)}
+    ruled = {found.ruled.reading_id: found.ruled.reading} if found.ruled else {}
+    chosen = (current | ruled).get(reading_id)
+    if chosen is None or not set(against) <= current.keys() - {reading_id}:
         raise Conflict(
             _("A reader has corrected this count meanwhile. Look at both readings again."),
             "reading",

@@ -71,10 +71,11 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         "review",
         found=found,
         sides=_sides(found) if found else [],
+        ruled_counts=_in_words(found) if found else "",
         place=place + 1,
         waiting=len(waiting),
         following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
-        ruled=differences.standing_rulings(signed_in(request)).filter(field__study=study).last(),
+        undoable=differences.standing_rulings(signed_in(request)).filter(field__study=study).last(),
         elsewhere=differences.differing(study).count() - len(waiting),
         rule=CountingRule(study.counting_rule).label,
         tolerance=round(study.agreement_tolerance * 100, 1),
@@ -90,7 +91,7 @@ def rule(request: HttpRequest, field_id: int) -> HttpResponse:
     chosen, *shown = map(whole, ids)
     if chosen is None or None in shown:
         raise Refused(_("Choose one of the two readings."))
-    against = next((each for each in shown if each != chosen), None)
+    against = [each for each in shown if each is not None and each != chosen]
     rulings.rule(field=field, reviewer=signed_in(request), reading_id=chosen, against=against)
     messages.success(request, _("%(name)s has its count now.") % {"name": field.name})
     return redirect("review", field.study_id)
@@ -103,6 +104,13 @@ def withdraw(request: HttpRequest, field_id: int) -> HttpResponse:
     rulings.withdraw(field=field, reviewer=signed_in(request))
     messages.success(request, _("Your ruling on %(name)s is undone.") % {"name": field.name})
     return redirect(f"{_back(field_id)}?field={field_id}")
+
+
+def _in_words(found: differences.Difference) -> str:
+    """Return the counts that were ruled before; nothing where nobody has ruled."""
+    counts = found.ruled.counts if found.ruled else {}
+    types = found.field.study.cell_types.all()
+    return ", ".join(f"{row.label} {counts[row.code]}" for row in types if row.code in counts)
 
 
 def _sides(found: differences.Difference) -> list[Side]:

@@ -124,6 +124,7 @@ const BUTTONS = {
   1: '[data-key="1"]',
   2: '[data-key="2"]',
   3: '[data-key="3"]',
+  4: '[data-key="4"]',
   m: "button[data-marks]",
   l: "[data-later]",
   u: "[data-undo-ruling]",

@@ -63,3 +63,33 @@ def test_one_key_rules_and_another_counts_again(
     expect(page).to_have_url(re.compile(f"/studies/{script.study}/review/"))
     expect(page.get_by_role("heading", name="Nothing waits for your ruling")).to_be_visible()
     assert reference(fields[2]) == {"RBC": 14, "WBC": 0, "PLT": 0}
+
+
+def test_a_reader_who_corrects_a_ruled_field_sees_that_the_ruling_holds(
+    web: Stack, script: Script, new_page: Callable[..., Page]
+) -> None:
+    body = {"name": "Ruled", "readers_per_field": 2}
+    script.study = script.post("/api/v1/studies/", body)["id"]
+    field = script.upload(script.new_slide("S1"), smear_file(1), "1.png")
+    reader, reviewer = script.colleagues("rob", "dora")
+    members = script.get(f"/api/v1/studies/{script.study}/members/")["results"]
+    (dora,) = (row["id"] for row in members if row["username"] == "dora")
+    script.patch(f"/api/v1/studies/{script.study}/members/{dora}/", {"role": "reviewer"})
+    none = {"WBC": 0, "PLT": 0}
+    reader.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": 20, **none}})
+    mine = script.post(f"/api/v1/fields/{field}/readings/", {"counts": {"RBC": 8, **none}})
+    reviewer.post(f"/api/v1/fields/{field}/rulings/", {"reading": mine["id"]})
+
+    page = new_page()
+    sign_in(page, web)
+    page.goto(f"{web.url}/fields/{field}/")
+    notice = page.locator("[data-notice=ruled]")
+    expect(notice).to_contain_text("dora has ruled on this field.")
+    expect(notice).to_contain_text("it is kept, but the ruling holds")
+    page.locator("[data-type=RBC] [data-number]").fill("15")
+    page.locator("[data-submit]").click()
+    expect(page).to_have_url(f"{web.url}/studies/{script.study}/")
+    kept = script.get(f"/api/v1/fields/{field}/")
+    assert (kept["reference"]["RBC"], kept["my_reading"]["counts"]["RBC"]) == (8, 15)
+    (found,) = reviewer.get(f"/api/v1/studies/{script.study}/review/")["results"]
+    assert (found["field"], found["ruled"]["id"]) == (field, mine["id"])

@@ -9,7 +9,7 @@
  *     marks: import("./tally.js").Mark[], method: string, seconds: number, version: number} | null,
  *   my_submitted: Record<string, number> | null,
  *   my_standing: "draft" | "correction" | "submitted" | null,
- *   why: string, comments: number,
+ *   why: string, comments: number, ruled_by: string,
  *   flag: {words: string, note: string, flagged_by: string} | null}} Field
  * @typedef {{code: string, microns_per_pixel: number | null}} Slide
  */

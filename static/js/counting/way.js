@@ -125,7 +125,7 @@ export class Way {
     else {
       // Told by saveState when it fails.
       sent.catch(() => {});
-      await screen.show(next, "push", gettext("Submitted."));
+      await screen.show(next, "push", submitted(field));
     }
   }
 
@@ -173,7 +173,7 @@ export class Way {
    * @param {{field: number} | null} next as the submission's answer says
    * @param {string} [words] what was done here
    */
-  async goOn(next, words = gettext("Submitted.")) {
+  async goOn(next, words = submitted(this.screen.field)) {
     const { screen } = this;
     screen.busy = true;
     if (this.back) {
@@ -247,6 +247,10 @@ export class Way {
     this.refused.delete(field.id);
     this.#showRefused();
     this.#showTaken();
+    const words = gettext(
+      "%(name)s has ruled on this field. If you correct your count, it is kept, but the ruling holds until a reviewer decides again.",
+    );
+    this.screen.panel.notice("ruled", Boolean(field.ruled_by), fill(words, { name: field.ruled_by }));
   }
 
   /**
@@ -320,6 +324,12 @@ export class Way {
       .map(([code, number]) => `${names.get(code) ?? code} ${number}`)
       .join(", ");
   }
+}
+
+/** @param {Field | null} field @returns {string} what is said when its counts are on their way */
+function submitted(field) {
+  if (!field?.ruled_by) return gettext("Submitted.");
+  return fill(gettext("Submitted. The ruling by %(name)s still holds."), { name: field.ruled_by });
 }
 
 /** @param {Field["my_standing"]} standing @returns {"none" | "saved" | "correction" | "submitted"} */
