@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 
 from ml.config import NetConfig
 from ml.data import BadData
-from ml.nets import STRIDE, Backbone, ConvNorm
+from ml.nets import MULTIPLE, STRIDE, Backbone, ConvNorm
 from ml.vision import models
 
 # Features are looked for at these shares of the picture; the last ones may be missing.
@@ -57,6 +57,7 @@ class Pyramid(Backbone):
             )
         whole = models.get_model(config.name, weights=None)
         self.body, channels = _cut(whole, config.name)
+        self.least = _least(self.body, channels[0])
         self.early_channels = channels[0]
         self.out_channels = PYRAMID_CHANNELS
         self.laterals = nn.ModuleList(ConvNorm(c, PYRAMID_CHANNELS, kernel=1) for c in channels)
@@ -71,14 +72,17 @@ class Pyramid(Backbone):
 
     def late(self, x: Tensor) -> Tensor:
         """Turn cached features into those the head reads, [n, out_channels, h/8, w/8]."""
-        levels = [x]
+        rows, columns = x.shape[-2:]
+        # Sides that would halve to nothing are padded with zeros, as convolutions pad.
+        more = (max(0, self.least - columns), max(0, self.least - rows))
+        levels = [F.pad(x, (0, more[0], 0, more[1])) if any(more) else x]
         for part in list(self.body)[1:]:
             levels.append(part(levels[-1]))
         wide: Tensor = self.laterals[-1](levels[-1])
         for level, lateral in zip(levels[-2::-1], list(self.laterals)[-2::-1], strict=True):
             # Not simply twice as large: sides that are no multiple of 32 were rounded.
             wide = lateral(level) + F.interpolate(wide, size=level.shape[-2:], mode="nearest")
-        return F.relu(self.merge(F.relu(wide)))
+        return F.relu(self.merge(F.relu(wide)))[..., :rows, :columns]
 
     def late_parts(self) -> list[nn.Module]:
         """Return the modules `late` is made of."""
@@ -144,6 +148,26 @@ def _cut(whole: nn.Module, name: str) -> tuple[nn.ModuleList, list[int]]:
 
 
 _OTHERS = "use a convolutional one, such as resnet18, mobilenet_v3_small or convnext_tiny."
+
+
+@torch.no_grad()
+def _least(body: nn.ModuleList, channels: int) -> int:
+    """Return the least side of the features at 1/8 that the parts after them can take.
+
+    Backbones that round up when they halve (ResNet) take the smallest picture there is, of MULTIPLE
+    pixels; those that round down (ConvNeXt, DenseNet, VGG) need a whole pixel at 1/32.
+    """
+    smallest = MULTIPLE // STRIDE
+    x = torch.zeros(1, channels, smallest, smallest)
+    body.eval()
+    try:
+        for part in list(body)[1:]:
+            x = part(x)
+    except RuntimeError:
+        return CUTS[-1] // STRIDE
+    finally:
+        body.train()
+    return smallest
 
 
 class _Tracer(fx.Tracer):

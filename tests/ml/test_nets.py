@@ -48,6 +48,17 @@ def test_every_backbone_makes_a_map_at_an_eighth_that_sums_to_the_count(name: st
     assert early.shape == (1, net.backbone.early_channels, 8, 12)
 
 
+@pytest.mark.parametrize("name", ["convnext_tiny", "densenet121", "resnet18"])
+@pytest.mark.parametrize("sides", [(16, 64), (16, 16), (64, 16)])
+@torch.no_grad()
+def test_every_backbone_takes_the_smallest_picture(name: str, sides: tuple[int, int]) -> None:
+    """Also one that halves five times and rounds down, which leaves nothing of 16 pixels."""
+    net = Counter(NetConfig(name=name), TYPES).eval()
+    output = net(torch.rand(1, 3, *sides))
+    assert output.maps.shape == (1, TYPES, sides[0] // 8, sides[1] // 8)
+    assert torch.allclose(output.maps.sum(dim=(2, 3)), output.counts)
+
+
 @pytest.mark.parametrize("name", ["hemanet", "resnet18", "convnext_tiny"])
 def test_a_backbone_goes_to_another_device_whole(name: str) -> None:
     """What stays behind on the processor is refused by the other device, here one of no data."""
