@@ -72,6 +72,8 @@ SENTENCES = (
     _("%(n)s hold-out fields"),
     _("%(type)s off by %(new)s instead of %(old)s a field"),
     _("%(type)s off by %(new)s instead of %(old)s"),
+    _("%(type)s off by %(new)s where one fixed number is off by %(old)s a field"),
+    _("%(type)s off by %(new)s where one fixed number is off by %(old)s"),
     _("%(type)s still off by %(new)s a field"),
     _("%(type)s still off by %(new)s"),
     _("red cells"),

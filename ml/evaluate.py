@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ml import metrics
@@ -100,7 +101,10 @@ def score(
     intervals: bool = True,
 ) -> dict[str, Any]:
     """Return n and, per cell type that was counted, all of `metrics.score` and the share of true
-    counts inside the prediction's interval. A type the model does not know counts as 0.
+    counts inside the prediction's interval.
+
+    A type the model does not know gets the best constant instead, the median of these very counts,
+    and says so ("constant"): whoever learns it must do better than any one number would.
     """
     out: dict[str, Any] = {"n": len(truths), "types": {}}
     for code in types:
@@ -108,15 +112,16 @@ def score(
         if not rows:
             continue
         true = [count for count, _ in rows]
-        scores = metrics.score(true, [s.counts.get(code, 0) for _, s in rows], intervals=intervals)
-        inside = [low <= count <= high for count, s in rows for low, high in [_range(s, code)]]
-        scores["covered"] = sum(inside) / len(inside)
+        known = all(code in s.counts for _, s in rows)
+        told = [s.counts[code] for _, s in rows] if known else [median(true)] * len(true)
+        scores = metrics.score(true, told, intervals=intervals)
+        if known:
+            inside = [s.intervals[code][0] <= count <= s.intervals[code][1] for count, s in rows]
+            scores["covered"] = sum(inside) / len(inside)
+        else:
+            scores["constant"] = True
         out["types"][code] = scores
     return out
-
-
-def _range(told: Told, code: str) -> tuple[int, int]:
-    return told.intervals.get(code, (0, 0))
 
 
 def evaluate(

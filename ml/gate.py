@@ -1,7 +1,8 @@
 """The gate: may a candidate replace the champion? Knows metrics only; no torch, no numpy.
 
 Metrics are `{"n": fields, "types": {code: {"n", "mae", "rmse", "bias", "r2", "mean"}}}` on the
-same hold-out fields for both.
+same hold-out fields for both. Where a type is new, "constant" is true in the champion's: its errors
+are those of the best constant, one number for all fields.
 """
 
 from __future__ import annotations
@@ -101,7 +102,10 @@ def _told(
     parts = []
     for code in types:
         old, new = f"{before[code]['mae']:.2f}", f"{after[code]['mae']:.2f}"
-        told = f"still off by {new}" if old == new else f"off by {new} instead of {old}"
+        if before[code].get("constant"):
+            told = f"off by {new} where one fixed number is off by {old}"
+        else:
+            told = f"still off by {new}" if old == new else f"off by {new} instead of {old}"
         parts.append(f"{name(code)} {told}")
     parts[0] += " a field"
     return _list(parts)

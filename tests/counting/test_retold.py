@@ -94,11 +94,14 @@ def _refuses(node: ast.AST) -> bool:
     )
 
 
-def _metrics(n: int, **errors: float) -> dict[str, object]:
-    return {
-        "n": n,
-        "types": {code: {"n": n, "mae": mae, "mean": 9.0} for code, mae in errors.items()},
+def _metrics(n: int, *, new: str = "", **errors: float) -> dict[str, object]:
+    """Errors by cell type; `new` is one that the champion does not know."""
+    types: dict[str, dict[str, object]] = {
+        code: {"n": n, "mae": mae, "mean": 9.0} for code, mae in errors.items()
     }
+    if new:
+        types[new]["constant"] = True
+    return {"n": n, "types": types}
 
 
 @pytest.mark.parametrize(
@@ -121,12 +124,17 @@ def _metrics(n: int, **errors: float) -> dict[str, object]:
             "Tidak lebih baik pada 5 lapang pandang uji: ",
         ),
         (
+            _metrics(6, new="RET", RET=0.75, PLT=0.4),
+            _metrics(6, RET=0.5, PLT=0.4),
+            "Lebih baik pada 6 lapang pandang uji: RET meleset 0,50, satu angka tetap meleset 0,75",
+        ),
+        (
             _metrics(1, RBC=1.5),
             _metrics(1, RBC=1.5),
             "Tidak diuji: baru 1 lapang pandang uji yang ",
         ),
     ],
-    ids=["better", "worse", "two worse", "no better", "not judged"],
+    ids=["better", "worse", "two worse", "no better", "new type", "not judged"],
 )
 def test_a_verdict(
     before: dict[str, object], after: dict[str, object], begins: str, detector: Detector

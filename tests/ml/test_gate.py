@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ml.evaluate import Told, score
 from ml.gate import judge
 
 
@@ -78,3 +79,28 @@ def test_a_type_that_only_one_of_them_knows_is_not_compared() -> None:
     promote, text = verdict(told(PLT=1.0), told(RBC=2.0))
     assert not promote
     assert text.startswith("Not judged")
+
+
+def measured(true: list[int], told: list[int] | None) -> dict[str, Any]:
+    """Metrics of a model that said this of a new type, or does not know it."""
+    truths = [{"RBC": 25, "RET": count} for count in true]
+    counts = [{"RBC": 25} | ({} if told is None else {"RET": told[i]}) for i in range(len(true))]
+    answers = [Told(own, dict.fromkeys(own, (0, 50)), False) for own in counts]
+    return score(truths, answers, ("RBC", "RET"), intervals=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([1, 1, 1, 1, 1, 1, 1, 1], "No better on 8 hold-out fields"),
+        ([2, 2, 2, 2, 2, 2, 2, 2], "Worse for RET on 8 hold-out fields"),
+        ([0, 0, 0, 1, 1, 2, 2, 3], "Better on 8 hold-out fields"),
+    ],
+    ids=["the best constant", "another constant", "told apart"],
+)
+def test_a_new_type_must_be_told_better_than_by_any_one_number(said: list[int], words: str) -> None:
+    true = [0, 0, 0, 1, 1, 2, 2, 2]
+    promote, text = verdict(measured(true, None), measured(true, said))
+    assert text.startswith(words)
+    assert promote is words.startswith("Better")
+    assert "where one fixed number is off by 0.75" in text
