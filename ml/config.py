@@ -8,6 +8,10 @@ from typing import Any
 FORMAT = 1
 # Width of a normal red cell on a stained, dried smear in micrometers (6 to 8).
 RED_CELL_MICRONS = 7.5
+# What a picture's micrometers per pixel may be, in the program's slides as well. A red cell is 1500
+# pixels wide at the one end, more than most pictures, and less than a pixel at the other: whatever
+# lies beyond is a slip of the pen or of the unit.
+MICRONS_PER_PIXEL = (0.005, 10.0)
 # A red cell's least width in the net: a map pixel (`ml.nets.STRIDE`). Narrower ones share one.
 LEAST_CELL_PX = 8.0
 # A picture is looked at again, at the scale just found, when that is off by more than this (log2).

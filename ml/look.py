@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from ml import peaks, pictures, search
-from ml.config import RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
+from ml.config import MICRONS_PER_PIXEL, RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
 from ml.heads import SCALE_FLOOR
 from ml.nets import MULTIPLE, STRIDE, Counter
 from ml.optics import Floats, background, density
@@ -89,8 +89,14 @@ def prepare(
     Raises:
         BadPicture: a file is no usable picture.
         OSError: a file cannot be read.
-        ValueError: `microns_per_pixel` is not above 0.
+        ValueError: `microns_per_pixel` is outside `MICRONS_PER_PIXEL`.
     """
+    least, most = MICRONS_PER_PIXEL
+    if microns_per_pixel is not None and not least <= microns_per_pixel <= most:
+        raise ValueError(
+            f"Micrometers per pixel must be {least:g} to {most:g}, not {microns_per_pixel:g}. "
+            "Leave them out where they are not known: the scale is then searched."
+        )
     if isinstance(source, Path):
         picture = pictures.read(source, enough=MAX_WORK)
         image, size = picture.image, picture.size
@@ -98,10 +104,8 @@ def prepare(
         image, size = pictures.to_rgb(source), source.size
     if microns_per_pixel is None:
         cell_px = config.input.guess * math.sqrt(size[0] * size[1])
-    elif microns_per_pixel > 0 and math.isfinite(microns_per_pixel):
-        cell_px = RED_CELL_MICRONS / microns_per_pixel
     else:
-        raise ValueError("Micrometers per pixel must be above 0.")
+        cell_px = RED_CELL_MICRONS / microns_per_pixel
     share = math.sqrt(MAX_WORK / (image.width * image.height))
     if share < 1.0:
         small = (max(1, int(image.width * share)), max(1, int(image.height * share)))

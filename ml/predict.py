@@ -127,7 +127,7 @@ class Predictor:
         Raises:
             BadPicture: a file is no usable picture.
             OSError: a file cannot be read.
-            ValueError: a scale is not above 0, or not one per picture.
+            ValueError: a scale is outside `MICRONS_PER_PIXEL`, or not one per picture.
         """
         scales = list(microns_per_pixel) if microns_per_pixel is not None else [None] * len(images)
         if len(scales) != len(images):

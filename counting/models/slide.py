@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from ml.config import MICRONS_PER_PIXEL
+
 from .study import Study
 
 
@@ -31,7 +33,10 @@ class Slide(models.Model):
         _("microns per pixel"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(0.005), MaxValueValidator(10.0)],
+        validators=[
+            MinValueValidator(MICRONS_PER_PIXEL[0]),
+            MaxValueValidator(MICRONS_PER_PIXEL[1]),
+        ],
     )
     field_choice = models.CharField(
         _("fields chosen"), max_length=12, choices=FieldChoice, default=FieldChoice.RANDOM

@@ -132,7 +132,7 @@ def test_micrometers_per_pixel_are_taken_at_their_word(
     assert double.cell_px == pytest.approx(45, rel=0.01)
     assert right.counts["RBC"].value == pytest.approx(fields[1].counts["RBC"], abs=3)
     for bad in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="must be above 0"):
+        with pytest.raises(ValueError, match=r"must be 0\.005 to 10"):
             base.predict([image], [bad])
     with pytest.raises(ValueError, match="one value of micrometers per pixel for each"):
         base.predict([image, image], [MICRONS])
@@ -251,8 +251,10 @@ def test_the_command_refuses_with_a_sentence(cli: Cli, tmp_path: Path) -> None:
     for arguments, words in [
         ((good, bad), f"{bad}: This picture is damaged or cut short"),
         ((good, tmp_path / "none.png"), "none.png: No such file"),
-        ((good, "--microns-per-pixel", "0"), "Micrometers per pixel must be above 0."),
-        ((good, "--microns-per-pixel", "-2"), "Micrometers per pixel must be above 0."),
+        *(
+            ((good, "--microns-per-pixel", value), f"must be 0.005 to 10, not {value}. Leave them")
+            for value in ("0", "-2", "0.004", "11", "1e+09", "inf", "nan")
+        ),
         ((good, "--bundle", tmp_path), "is not complete"),
     ]:
         status, out, error = cli("predict", *arguments)

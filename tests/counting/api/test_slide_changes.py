@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from PIL import Image
 
 from counting.models import AuditEntry, Field, PredictionJob, Reading, Slide
 from counting.services import calibrations, jobs, readings, slides
+from ml.config import RED_CELL_MICRONS, BundleConfig
+from ml.look import prepare
 from tests.counting.conftest import People, add_fields, count
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +56,17 @@ def test_what_is_said_of_a_slide_changes_and_its_part_stays(
     assert taken.json()["detail"] == "This study has a slide S2 already."
     for wrong in ({"microns_per_pixel": 50}, {"code": ""}, {"field_choice": "chance"}):
         assert change(**wrong).status_code == 400
+
+
+def test_micrometers_that_are_taken_are_taken_by_the_model_too(
+    change: Callable[..., Any], slide: Slide
+) -> None:
+    for microns in (0.005, 10.0):
+        assert change(microns_per_pixel=microns).status_code == 200
+        work = prepare(Image.new("RGB", (64, 48), "white"), microns, BundleConfig())
+        assert work.cell_px == pytest.approx(RED_CELL_MICRONS / microns)
+    for microns in (0.004, 11.0):
+        assert change(microns_per_pixel=microns).status_code == 400
 
 
 def test_the_page_changes_nothing_that_nobody_touched(bob: Client, slide: Slide) -> None:
