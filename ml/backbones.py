@@ -110,7 +110,7 @@ class Pyramid(Backbone):
             why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise BadData(
                 f"The ImageNet weights of {name} cannot be downloaded here ({why}). Connect to "
-                "the internet, or begin with stage 1 instead: --start DIR."
+                "the internet, or leave --weights imagenet out; train can begin with --start DIR."
             ) from None
         finally:
             socket.setdefaulttimeout(before)

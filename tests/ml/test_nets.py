@@ -148,7 +148,12 @@ def test_imagenet_weights_that_cannot_be_downloaded_are_told(
     status, _, refusal = cli(*options(data, tmp_path / "out", *more))
     assert status == 2
     assert "The ImageNet weights of mobilenet_v3_small cannot be downloaded here" in refusal
-    assert "--start DIR" in refusal
+    advice = "or leave --weights imagenet out; train can begin with --start DIR.\n"
+    assert refusal.endswith(advice)
+    crops = write_crops(tmp_path / "cells", each=12)
+    # What pretrain has no option for is not advised there without saying whose it is.
+    status, _, refusal = cli("pretrain", "--data", crops, "--out", tmp_path / "first", *more)
+    assert (status, refusal.endswith(advice)) == (2, True)
 
 
 class Harm:
