@@ -43,13 +43,19 @@ def read_truth(
     name where the folder has no such path.
 
     Raises:
-        BadData: no such file or column, no row left, a picture is missing, or a bad count.
+        BadData: no such file, column, split or source, no row left, a picture is missing, or a bad
+            count.
     """
     truths = []
     filters = {name: value for name, value in (("split", split), ("source", source)) if value}
     rows = read_table(table, ("image", *filters))
     if rows and not any(code.lower() in rows[0] for code in types):
         raise BadData(f"{table} has no column for a cell type: {', '.join(types).lower()}.")
+    for name, value in filters.items():
+        there = sorted({row[name] for row in rows} - {""})
+        if rows and value not in there:
+            known = ", ".join(there) or "none"
+            raise BadData(f"{table} has no row with {name} {value}. Its {name}s: {known}.")
     for row in rows:
         if any(row[key] != value for key, value in filters.items()):
             continue

@@ -64,6 +64,13 @@ def test_only_the_rows_asked_for_count(folder: Path, cli: Cli) -> None:
     assert (status, json.loads(out)["n"]) == (0, 3)
 
 
+def test_a_split_that_is_not_there_is_named_with_those_that_are(folder: Path, cli: Cli) -> None:
+    table = folder / "counts.csv"
+    status, out, error = cli("evaluate", "--images", folder, "--counts", table, "--split", "tset")
+    assert (status, out) == (2, "")
+    assert error == f"{table} has no row with split tset. Its splits: a, b.\n"
+
+
 def test_columns_may_be_fewer_and_in_other_case(folder: Path, cli: Cli) -> None:
     table = write_csv(folder / "some.csv", [{" Image": "1.png", "PLT": 2, "note": "x"}])
     status, out, error = cli("evaluate", "--images", folder / "fields", "--counts", table, "--json")
