@@ -27,7 +27,7 @@ from ml.nets import Counter
 from ml.predict import Predictor
 from ml.progress import Follower
 from ml.recalibrate import novelty
-from ml.train import Report, Settings, load_fields, train
+from ml.train import Report, Settings, load_fields, refuse_unfit, train
 
 # Parts of the training fields, one of which calibrates: the usual five-fold share, a fifth.
 FOLDS = 5
@@ -67,10 +67,11 @@ def make(
     `check` is called at each step and may raise to end the work.
 
     Raises:
-        BadData: the data folder or the folder of stage 1 cannot be used, or `plan.out` holds a
-            training with other settings.
+        BadData: the data folder or the folder of stage 1 cannot be used, the settings do not go
+            together, or `plan.out` holds a training with other settings.
     """
     config, supervision = plan.config, plan.settings.supervision
+    refuse_unfit(config.net, plan.settings)  # before all pictures are opened
     begun = stage1.read(Path(plan.settings.start)) if plan.settings.start else None
     plan.out.mkdir(parents=True, exist_ok=True)  # rather refused now than after an epoch
     fields = limited(read_fields(plan.data, splits=["train"]), plan.limit)

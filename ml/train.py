@@ -157,25 +157,34 @@ def canvases(scale: InputConfig) -> list[tuple[int, int]]:
     return [(round(h * share) * MULTIPLE, round(w * share) * MULTIPLE) for h, w in CANVASES]
 
 
+def refuse_unfit(config: NetConfig, settings: Settings) -> None:
+    """Refuse settings that do not go with the net, or with each other.
+
+    Raises:
+        BadData: they do not.
+    """
+    if config.head == "fc" and settings.supervision != "counts":
+        raise BadData("The head fc knows no places to learn from marks: use --supervision counts.")
+    if settings.start and settings.weights != "none":
+        raise BadData("Begin with one or the other: --start DIR or --weights imagenet.")
+    if config.norm == "frozen" and not settings.start and settings.weights == "none":
+        raise BadData(
+            "Frozen norms keep what the backbone came with: begin with --start DIR or "
+            "--weights imagenet, or use --norm batch."
+        )
+
+
 def begin(net: Counter, config: NetConfig, settings: Settings) -> None:
     """Give the backbone the weights that training begins with.
 
     Raises:
         BadData: they cannot be used or downloaded, or do not go with the net.
     """
-    if config.head == "fc" and settings.supervision != "counts":
-        raise BadData("The head fc knows no places to learn from marks: use --supervision counts.")
-    if settings.start and settings.weights != "none":
-        raise BadData("Begin with one or the other: --start DIR or --weights imagenet.")
+    refuse_unfit(config, settings)
     if settings.start:
         stage1.load_into(net.backbone, config, Path(settings.start))
     elif settings.weights == "imagenet":
         stage1.load_imagenet(net.backbone, config)
-    elif config.norm == "frozen":
-        raise BadData(
-            "Frozen norms keep what the backbone came with: begin with --start DIR or "
-            "--weights imagenet, or use --norm batch."
-        )
 
 
 def rate_at(step: int, steps: int, peak: float) -> float:

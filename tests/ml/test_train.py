@@ -122,6 +122,15 @@ def test_a_folder_that_cannot_be_written_is_refused_before_it_begins(
     assert (status, told, f"Cannot use {taken}" in refusal) == (2, "", True)
 
 
+@pytest.mark.parametrize("more", [("--head", "fc"), ("--norm", "frozen")])
+def test_options_that_do_not_go_together_are_refused_before_pictures_are_opened(
+    cli: Cli, tmp_path: Path, more: tuple[str, str]
+) -> None:
+    data = write_fields(tmp_path / "data")
+    status, told, refusal = cli("train", "--data", data, "--out", tmp_path / "out", *more)
+    assert (status, told) == (2, ""), refusal
+
+
 def test_weights_that_run_away_end_the_training(cli: Cli, tmp_path: Path) -> None:
     """Norms frozen at what was never trained, and ever larger weights: no number is left."""
     data = write_fields(tmp_path / "data")
