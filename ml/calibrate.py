@@ -1,8 +1,11 @@
 """How far to trust a count: 90 % intervals from residuals, and a score for unlike pictures.
 
-Intervals are split conformal: residuals of fields the net was not trained on, scaled by the
-square root of the count, at a quantile corrected for their number (Lei et al. 2018). They hold for
-fields like those; the novelty score says which are not. numpy only.
+Intervals are cross-conformal (Vovk 2015, Annals of Mathematics and Artificial Intelligence 74):
+residuals of fields that the fit which counted them had not seen, scaled by the square root of the
+count (Lei et al. 2018), pooled over the fits and taken at a quantile corrected for their number.
+They are given to a net trained on all fields, so nothing guarantees their coverage exactly: it is
+measured (docs/training.md). They hold for fields like those; the novelty score says which are not.
+numpy only.
 """
 
 from __future__ import annotations
@@ -68,8 +71,7 @@ def quantiles(residuals: Sequence[float]) -> Spread:
     k = min(n, math.ceil((n + 1) * (1 + COVERAGE) / 2))
     below, above = -float(ordered[n - k]), float(ordered[k - 1])
     if n < FEWEST:
-        # Too few to reach so far into the tails: widen by the Student factor a normal
-        # distribution would ask for (two-sided 90 %).
+        # Too few to reach so far into the tails: widen by a rule of thumb, chosen by hand.
         widen = 1.0 + 2.0 / n
         below, above = below * widen, above * widen
     return Spread(max(0.0, below), max(0.0, above), n)
