@@ -43,7 +43,7 @@ class Zoom:
     show the field with all its borders: annotators treat cells there as no crop can imitate.
     `upright`: only turns with which the field fits its canvas best, so that it need not shrink.
     A share `calm` keeps the field's own light, a share `guessed` has the scale at which the counter
-    first looks at a picture, where it would stay there.
+    first looks at a picture, where it would stay there. All chosen by hand.
     """
 
     near: float = 0.22
@@ -57,7 +57,8 @@ class Zoom:
 
 
 # The last part of a training shows fields nearly as they will come: whole, mostly at the scale that
-# the counter takes, and often in their own light.
+# the counter takes, and often in their own light. Chosen by hand but for `calm`, which was compared
+# with a smaller share between two labs (docs/training.md).
 SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.75, guessed=0.8)
 # Spread (log2) about the guessed scale: well within what no second look is taken for
 # (`SCALE_CLOSE`), chosen by hand.
@@ -308,7 +309,10 @@ class Augmenter:
         return picture, kept, (left, top, left + w, top + h)
 
     def relight(self, image: Image.Image, light: Floats) -> Floats:
-        """Turn pixels into densities in another light: blurred, compressed and stained anew."""
+        """Turn pixels into densities in another light: blurred, compressed and stained anew.
+
+        How often and how far each, here and in `_stain`, was chosen by hand.
+        """
         rng = self.rng
         if rng.random() < self.zoom.calm:
             return density(np.asarray(image), light, self.config)

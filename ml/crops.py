@@ -28,13 +28,14 @@ from ml.vision import transforms
 CROP_CELL_PX = 79.0 * 192 / 360
 # One crop of so many is held out, by its name.
 HELD_OUT = 10
-# Crops along each side of a canvas, how often, and the mean of their log2 scale.
+# Crops along each side of a canvas, how often, and the mean of their log2 scale. Chosen by
+# hand.
 LAYOUTS = ((1, 0.15, 0.0), (2, 0.5, 0.0), (3, 0.35, -0.5))
 # Side of a canvas in red-cell widths: 240 pixels at 48 pixels a cell.
 CANVAS = 5.0
 # Side of the view by which a crop is judged: what is left of its neighbors says little.
 JUDGED = 128 / 48
-# How far off the middle a cell may lie, as a share of its tile.
+# How far off the middle a cell may lie, as a share of its tile. Chosen by hand.
 OFF_MIDDLE = 0.12
 # Share of crops that go through the AutoAugment policy: its inverted and solarized colors show no
 # stain there is, so that half the crops keep theirs.

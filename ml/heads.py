@@ -17,7 +17,7 @@ from torch import Tensor, nn
 EMPTY_MAP_BIAS = -5.0
 # Weight of a map pixel without red cells in the mean of the scale map: keeps the mean defined.
 SCALE_FLOOR = 1e-3
-# Width of the fully connected regressor's hidden layer.
+# Width of the fully connected regressor's hidden layer. Chosen by hand.
 HIDDEN = 128
 
 

@@ -27,7 +27,8 @@ from ml.optics import Floats, background, density
 
 # Looks at a picture of unknown scale at most; before the last one the scale is searched.
 LOOKS = 6
-# Looks that are this far off (log2) and further off than the one before lead nowhere.
+# Looks that are this far off (log2) and further off than the one before lead nowhere. Chosen by
+# hand.
 SCALE_RUNS_AWAY = 1.3
 # The net knows no cells further off than this; a larger step would be a guess.
 LARGEST_STEP = 1.6
@@ -37,7 +38,7 @@ CHUNK = 900_000
 TILE = 768
 MARGIN = 128
 # A picture in which no map holds this much of a cell in any one place (3 x 3 map pixels) shows
-# none: what is left is the sum of thousands of nearly empty map pixels.
+# none: what is left is the sum of thousands of nearly empty map pixels. Chosen by hand.
 EMPTY = 0.4
 # A picture is looked at with at most this many pixels (a 4000 x 4000 one whole); a larger one is
 # brought to them once, as it is opened, and its full size let go.

@@ -115,6 +115,7 @@ def loss(output: Output, batch: Batch, weights: Tensor) -> Tensor:
     not pulled down as by an absolute error), per marked type the map's squared error, and per
     field of known scale the error of its logarithm.
     """
+    # Two cells off is where the loss goes straight: chosen by hand.
     count = F.huber_loss(output.counts, batch.counts, reduction="none", delta=2.0)
     spread = (output.maps - batch.maps).square().sum(dim=(2, 3))
     per_type = COUNT_WEIGHT * count * batch.known + MAP_WEIGHT * spread * batch.marked

@@ -53,6 +53,9 @@ class Settings:
     can be cropped then). settle: share of the epochs, at the end, in views as fields will come.
     still: share of the epochs, at the end, with the norms held still. start: folder of stage 1's
     backbone, or "". weights: what the backbone begins with otherwise, "none" or "imagenet".
+
+    Numbers of epochs, `settle` and `still` were tried on held-out training fields
+    (docs/training.md); batch, rate, weight decay and mosaic were chosen by hand.
     """
 
     epochs: int = 40
