@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.spoiled import SPOILED
+from benchmarks.spoiled import BORNE, SPOILED
 from benchmarks.strangers import CHANGES, Kind, drawn
 from ml import pictures
 from ml.bundle import BASE
@@ -36,12 +37,13 @@ CHANGED = 60
 
 @dataclass(frozen=True)
 class Smear:
-    """A real field, and how wide its red cells are."""
+    """A real field, how wide its red cells are, and how many it has where they were counted."""
 
     name: str
     split: str
     image: Image.Image
     cell_px: float
+    count: int | None
 
 
 def main() -> int:
@@ -61,6 +63,7 @@ def main() -> int:
         "smears": smear_rows(smears, plain),
         "strangers": stranger_rows(predictor, smears, plain, options.photos),
         "spoiled": spoiled_rows(predictor, smears, plain),
+        "borne": borne_rows(predictor, smears, plain),
     }
     print(json.dumps(told, indent=2) if options.json else table(told))
     return 0
@@ -76,7 +79,8 @@ def read_smears(
         for field in read_fields(data, splits=[split])[:limit]:
             image = pictures.read(field.path).image
             width = field.cell_px or guess * math.sqrt(image.width * image.height)
-            out.append(Smear(field.name, f"{split} ({field.group})", image, width))
+            count = field.counts.get("RBC")
+            out.append(Smear(field.name, f"{split} ({field.group})", image, width, count))
     return out
 
 
@@ -192,6 +196,39 @@ def spoiled_rows(
     return rows
 
 
+def borne_rows(
+    predictor: Predictor, smears: Sequence[Smear], plain: Sequence[FieldPrediction]
+) -> list[dict[str, Any]]:
+    """Return how far counts are off in all fields changed as `BORNE` tells, and in the fields as
+    they are, and what is said of them.
+    """
+    kept = [(s, t, s.count) for s, t in zip(smears, plain, strict=True) if s.count is not None]
+    rows = []
+    for name in ("as they are", *BORNE):
+        told = [one for _, one, _ in kept]
+        if name in BORNE:
+            told = predict(predictor, [BORNE[name](s.image, s.cell_px) for s, _, _ in kept])
+        for split in dict.fromkeys(smear.split for smear, _, _ in kept):
+            own = [
+                (one, one.counts["RBC"].value - count)
+                for (smear, _, count), one in zip(kept, told, strict=True)
+                if smear.split == split
+            ]
+            off = np.array([off for _, off in own], np.float64)
+            rows.append(
+                {
+                    "changed": name,
+                    "set": split,
+                    "n": len(own),
+                    "mae": float(np.abs(off).mean()),
+                    "bias": float(off.mean()),
+                    "novel": sum(one.novel for one, _ in own),
+                    "faults": dict(Counter(f for one, _ in own for f in one.quality.faults)),
+                }
+            )
+    return rows
+
+
 def red_cells(told: Sequence[FieldPrediction]) -> float:
     """Return how many red cells were counted in all."""
     return sum(one.counts["RBC"].raw for one in told)
@@ -220,6 +257,12 @@ def table(told: dict[str, Any]) -> str:
             f"  {row['spoiled']:<24} {row['set']:<18} {row['n']:>4} {row['fault']:<8} "
             f"{row['found']:>6.0%} {row['any']:>6.0%} {row['novel']:>6.0%} "
             f"{row['left']:>5.2f}"
+        )
+    lines.append("changed: fields, red cells' MAE, bias, number called novel, poor")
+    for row in told["borne"]:
+        lines.append(
+            f"  {row['changed']:<24} {row['set']:<18} {row['n']:>4} {row['mae']:>5.2f} "
+            f"{row['bias']:>+6.2f} {row['novel']:>4} {row['faults'] or ''}"
         )
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reach --data ../shared/data [--bundle DIR] [--json]
 
-All pictures are made from the BCCD test fields, which were not trained on.
+Pictures are made from the BCCD test fields, which were not trained on.
 
 Mosaics: four tiles of 256 x 256 cut from four fields, each in the light of the first, laid on one
 canvas of 512 x 512. No white cell is cut: each lies inside its tile or outside of it. The share
@@ -12,7 +12,11 @@ Scales: the same fields at other numbers of pixels, the scale searched by the co
 
 Canvases: parts of a field, and fields laid side by side with a gap of empty slide, the scale
 searched and told. A part's red cells are counted anew from the boxes: one is there when as much
-of it shows as annotators ask for (`ml.augment.VISIBLE`).
+of it shows as annotators ask for (`ml.augment.VISIBLE`). Joined: four and nine fields in one
+picture of 760 pixels.
+
+Widths: what a wrong width of a red cell (from wrong micrometers per pixel) does to the test fields
+and to those of another lab, whole; and how often their halves are called unlike.
 """
 
 from __future__ import annotations
@@ -21,44 +25,42 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.made import (
+    CANVASES,
+    Opened,
+    canvases,
+    halves,
+    joined,
+    mosaic,
+    parts,
+    scaled,
+)
 from counting.statistics.distributions import normal_quantile
 from ml import pictures
-from ml.augment import VISIBLE
 from ml.bundle import BASE
-from ml.config import RED_CELL_MICRONS, InputConfig
-from ml.data import Field, Mark, read_fields
-from ml.optics import background
+from ml.config import RED_CELL_MICRONS
+from ml.data import read_fields
 from ml.predict import FieldPrediction, Predictor
 
 MOSAICS = 200
-TILE = 256
 MOST_WHITE = 4
 FACTORS = (0.31, 0.5, 0.71, 1.0, 1.41, 2.0)
 PARTS = (200, 320, 480)
-CANVASES = (1300, 2000, 2600, 4000)
-# Pixels of empty slide between two fields of a canvas, and beside a white cell no tile may cut.
-GAP = 16
-BORDER = 2
+JOINED_SIDES = (2, 3)
+# What may be told for a red cell's width, in times the true one. 2.0: half the true micrometers
+# per pixel.
+TOLD = (0.7, 0.84, 1.0, 1.1, 1.2, 2.0)
+# Median width of a red cell where a source has no boxes: ../shared/data/README.md.
+WIDTHS = {"bcdd": 61.0}
+# The splits whose whole fields, and halves of them, are looked at.
+WHOLE = ("test", "external")
 CHUNK = 8
-
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A field with its pixels, and its red cells' width in them."""
-
-    field: Field
-    image: Image.Image
-    cell_px: float
 
 
 def main() -> int:
@@ -80,7 +82,16 @@ def main() -> int:
         "mosaics": mosaic_rows(predictor, opened),
         "scales": scale_rows(predictor, opened),
         "canvases": canvas_rows(predictor, opened),
+        "widths": [],
+        "halves": [],
     }
+    for split in WHOLE:
+        own = [
+            Opened(field, pictures.read(field.path).image, field.cell_px or WIDTHS[field.group])
+            for field in read_fields(options.data, splits=[split])[: options.fields]
+        ]
+        told["widths"] += width_rows(predictor, split, own)
+        told["halves"].append(halves_row(predictor, split, own))
     print(json.dumps(told, indent=2) if options.json else table(told))
     return 0
 
@@ -119,54 +130,6 @@ def mosaic_rows(predictor: Predictor, opened: Sequence[Opened]) -> list[dict[str
     return rows
 
 
-def mosaic(
-    opened: Sequence[Opened], white: int, rng: np.random.Generator, config: InputConfig
-) -> Image.Image:
-    """Lay four tiles side by side that hold `white` white cells together, each of its own field."""
-    holds = rng.permutation([1] * white + [0] * (4 - white))
-    order = list(rng.permutation(len(opened)))
-    tiles: list[Pixels] = []
-    light = None
-    while len(tiles) < 4:
-        one = opened[int(order.pop())]
-        places = windows(one, int(holds[len(tiles)]))
-        if not places:
-            continue
-        left, top = places[int(rng.integers(len(places)))]
-        own = background(one.image, config)
-        light = own if light is None else light
-        tile = np.asarray(one.image, np.float32)[top : top + TILE, left : left + TILE]
-        tiles.append(np.clip(tile / own * light + 0.5, 0, 255).astype(np.uint8))
-    rows = np.hstack(tiles[:2]), np.hstack(tiles[2:])
-    return Image.fromarray(np.vstack(rows))
-
-
-def windows(one: Opened, white: int) -> list[tuple[int, int]]:
-    """Return left and top of the tiles of a field that hold so many white cells and cut none."""
-    boxes = [_box(mark) for mark in one.field.marks if mark.code == "WBC"]
-    found = []
-    for top in range(0, one.image.height - TILE + 1, 8):
-        for left in range(0, one.image.width - TILE + 1, 8):
-            right, bottom = left + TILE, top + TILE
-            inside = sum(
-                b[0] >= left + BORDER
-                and b[1] >= top + BORDER
-                and b[2] <= right - BORDER
-                and b[3] <= bottom - BORDER
-                for b in boxes
-            )
-            outside = sum(
-                b[2] <= left - BORDER
-                or b[0] >= right + BORDER
-                or b[3] <= top - BORDER
-                or b[1] >= bottom + BORDER
-                for b in boxes
-            )
-            if inside == white and inside + outside == len(boxes):
-                found.append((left, top))
-    return found
-
-
 def scale_rows(predictor: Predictor, opened: Sequence[Opened]) -> list[dict[str, Any]]:
     """Return the red cells' error with each field shown at other numbers of pixels."""
     rows = []
@@ -187,73 +150,59 @@ def scale_rows(predictor: Predictor, opened: Sequence[Opened]) -> list[dict[str,
     return rows
 
 
-def scaled(image: Image.Image, factor: float) -> Image.Image:
-    """Return the picture at another number of pixels."""
-    size = (round(image.width * factor), round(image.height * factor))
-    return image if factor == 1.0 else image.resize(size, Image.Resampling.BICUBIC)
-
-
 def canvas_rows(predictor: Predictor, opened: Sequence[Opened]) -> list[dict[str, Any]]:
     """Return the red cells' error on canvases of other sizes, the scale searched and told."""
-    rng = np.random.default_rng(0)
+    rng, config = np.random.default_rng(0), predictor.bundle.config.input
+    drawn = {f"{side}": parts(opened, side, rng) for side in PARTS}
+    drawn |= {f"{side}": canvases(opened, side, rng, config) for side in CANVASES}
+    drawn |= {f"{side} x {side}": joined(opened, side, rng, config) for side in JOINED_SIDES}
     rows = []
-    for side in (*PARTS, *CANVASES):
-        made = parts(opened, side, rng) if side in PARTS else canvases(opened, side, rng, predictor)
+    for name, made in drawn.items():
         images = [image for image, _, _ in made]
         true = [count for _, count, _ in made]
-        row: dict[str, Any] = {"side": side, "n": len(made)}
-        for name in ("searched", "told"):
-            scales = [RED_CELL_MICRONS / px if name == "told" else None for _, _, px in made]
-            told = list(predict(predictor, images, scales))
-            row[name] = errors(true, [one.counts["RBC"].value for one in told])
+        row: dict[str, Any] = {"canvas": name, "n": len(made)}
+        for how in ("searched", "told"):
+            scales = [RED_CELL_MICRONS / px if how == "told" else None for _, _, px in made]
+            row[how] = judged(true, list(predict(predictor, images, scales)))
         rows.append(row)
     return rows
 
 
-Made = list[tuple[Image.Image, int, float]]
+def width_rows(predictor: Predictor, split: str, own: Sequence[Opened]) -> list[dict[str, Any]]:
+    """Return the error on whole fields with each width of a red cell told, and with none told."""
+    images = [one.image for one in own]
+    true = [one.field.counts["RBC"] for one in own]
+    rows = []
+    for times in (None, *TOLD):
+        scales = [times and RED_CELL_MICRONS / (times * one.cell_px) for one in own]
+        told = list(predict(predictor, images, scales))
+        taken = [one.cell_px for one in told]
+        row = {"set": split, "times": times, "n": len(own), "cell_px": float(np.median(taken))}
+        rows.append({**row, **judged(true, told)})
+    return rows
 
 
-def parts(opened: Sequence[Opened], side: int, rng: np.random.Generator) -> Made:
-    """Cut one square out of each field and count its red cells anew."""
-    made: Made = []
-    for one in opened:
-        left = int(rng.integers(one.image.width - side + 1))
-        top = int(rng.integers(one.image.height - side + 1))
-        box = (left, top, left + side, top + side)
-        reds = [_box(mark) for mark in one.field.marks if mark.code == "RBC"]
-        count = sum(_shows(red, box, one.cell_px) for red in reds)
-        made.append((one.image.crop(box), count, one.cell_px))
-    return made
+def halves_row(predictor: Predictor, split: str, own: Sequence[Opened]) -> dict[str, Any]:
+    """Return how many halves of fields are called unlike what the model learned from."""
+    images = [half for one in own for half in halves(one.image)]
+    told = list(predict(predictor, images, [None] * len(images)))
+    size = f"{images[0].width} x {images[0].height}"
+    novel = sum(one.novel for one in told)
+    return {"set": split, "size": size, "n": len(images), "novel": novel}
 
 
-def _shows(cell: Sequence[float], box: Sequence[float], cell_px: float) -> bool:
-    width = min(cell[2], box[2]) - max(cell[0], box[0])
-    height = min(cell[3], box[3]) - max(cell[1], box[1])
-    whole = width >= cell[2] - cell[0] - 1 and height >= cell[3] - cell[1] - 1
-    return whole or min(width, height) >= VISIBLE * cell_px
-
-
-def canvases(
-    opened: Sequence[Opened], side: int, rng: np.random.Generator, predictor: Predictor
-) -> Made:
-    """Lay as many fields as fit on a square of empty slide, all in one light."""
-    made: Made = []
-    light = np.array([200.0, 200.0, 200.0], dtype=np.float32)
-    for _ in range(8 if side < CANVASES[-1] else 3):
-        order, count, widths = list(rng.permutation(len(opened))), 0, []
-        canvas = np.full((side, side, 3), light, dtype=np.float32)
-        for top in range(0, side - 480 + 1, 480 + GAP):
-            for left in range(0, side - 640 + 1, 640 + GAP):
-                order = order or list(rng.permutation(len(opened)))
-                one = opened[int(order.pop())]
-                pixels = np.asarray(one.image, np.float32)
-                pixels = pixels / background(one.image, predictor.bundle.config.input) * light
-                canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-                count += one.field.counts["RBC"]
-                widths.append(one.cell_px)
-        image = Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
-        made.append((image, count, float(np.median(widths))))
-    return made
+def judged(true: Sequence[int], told: Sequence[FieldPrediction]) -> dict[str, float]:
+    """Return the red cells' errors, the share of intervals that hold the true count, the mean
+    count of white cells and the share called unlike what the model learned from.
+    """
+    reds = [one.counts["RBC"] for one in told]
+    covered = [red.low <= count <= red.high for red, count in zip(reds, true, strict=True)]
+    return {
+        **errors(true, [red.value for red in reds]),
+        "covered": float(np.mean(covered)),
+        "white": float(np.mean([one.counts["WBC"].value for one in told])),
+        "novel": float(np.mean([one.novel for one in told])),
+    }
 
 
 def errors(true: Sequence[int], told: Sequence[int]) -> dict[str, float]:
@@ -273,15 +222,6 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _box(mark: Mark) -> tuple[float, float, float, float]:
-    return (
-        mark.x - mark.w / 2,
-        mark.y - mark.h / 2,
-        mark.x + mark.w / 2,
-        mark.y + mark.h / 2,
-    )
-
-
 def table(told: dict[str, Any]) -> str:
     """Return the measures as lines for people."""
     lines = ["white cells, mosaics, count exact (95 % interval), counts told"]
@@ -298,14 +238,35 @@ def table(told: dict[str, Any]) -> str:
             f"  {row['factor']:>5} {row['width']:>5} {row['cell_px']:>5.0f} {row['mean']:>6.1f} "
             f"{row['mae']:>6.2f} {row['share']:>6.1%} {row['bias']:>+6.2f} {row['scale_off']:>5.2f}"
         )
-    lines.append("canvas, pictures, mean RBC; scale searched: MAE, share, bias; told: the same")
+    lines.append(
+        "canvas, pictures, mean RBC; scale searched: MAE, share, bias, interval covers, "
+        "called unlike; told: the same"
+    )
     for row in told["canvases"]:
-        cells = [f"  {row['side']:>5} {row['n']:>3} {row['searched']['mean']:>7.1f}"]
-        for name in ("searched", "told"):
-            one = row[name]
-            cells.append(f"{one['mae']:>7.2f} {one['share']:>6.1%} {one['bias']:>+7.2f}")
-        lines.append("  ".join(cells))
+        cells = [f"  {row['canvas']:>5} {row['n']:>3} {row['searched']['mean']:>7.1f}"]
+        lines.append("  ".join([*cells, errors_of(row["searched"]), errors_of(row["told"])]))
+    lines.append(
+        "fields, told width in times the true one, median width taken; MAE, share, bias, "
+        "interval covers, called unlike; mean WBC"
+    )
+    for row in told["widths"]:
+        times = "none" if row["times"] is None else row["times"]
+        lines.append(
+            f"  {row['set']:<8} {row['n']:>3} {times:>5} {row['cell_px']:>5.0f} {errors_of(row)} "
+            f"{row['white']:>6.2f}"
+        )
+    lines.append("halves of fields, size, number, called unlike")
+    for row in told["halves"]:
+        lines.append(f"  {row['set']:<8} {row['size']:>9} {row['n']:>4} {row['novel']:>4}")
     return "\n".join(lines)
+
+
+def errors_of(row: dict[str, Any]) -> str:
+    """Return what `judged` found as columns."""
+    return (
+        f"{row['mae']:>7.2f} {row['share']:>6.1%} {row['bias']:>+7.2f} {row['covered']:>5.0%} "
+        f"{row['novel']:>5.0%}"
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 Spoil = Callable[[Image.Image, float], Image.Image]
 # Standard deviation of the camera's noise in a badly focused picture, in 8-bit levels.
@@ -52,6 +52,42 @@ def crowded(layers: int) -> Spoil:
     return spoil
 
 
+def aslant(share: float) -> Spoil:
+    """Take this share of the light away at the right side, evenly less of it toward the left."""
+
+    def spoil(image: Image.Image, cell_px: float) -> Image.Image:
+        across = np.linspace(0.0, 1.0, image.width, dtype=np.float32)
+        return _image((1.0 - share * across)[None, :, None] * np.asarray(image, np.float32))
+
+    return spoil
+
+
+def vignetted(share: float) -> Spoil:
+    """Take this share of the light away in the corners, with the square of the way to them."""
+
+    def spoil(image: Image.Image, cell_px: float) -> Image.Image:
+        down = np.linspace(-1.0, 1.0, image.height, dtype=np.float32)[:, None, None]
+        across = np.linspace(-1.0, 1.0, image.width, dtype=np.float32)[None, :, None]
+        away = (down**2 + across**2) / 2
+        return _image((1.0 - share * away) * np.asarray(image, np.float32))
+
+    return spoil
+
+
+def curved(gamma: float) -> Spoil:
+    """Let the camera put another curve on its values."""
+
+    def spoil(image: Image.Image, cell_px: float) -> Image.Image:
+        return _image(255.0 * (np.asarray(image, np.float32) / 255.0) ** gamma)
+
+    return spoil
+
+
+def saturated(times: float) -> Spoil:
+    """Let the camera make colors so many times as strong."""
+    return lambda image, cell_px: ImageEnhance.Color(image).enhance(times)
+
+
 # By name: the fault that should be found, and what makes it.
 SPOILED: dict[str, tuple[str, Spoil]] = {
     "blur 0.05 of a cell": ("blurred", blurred(0.05)),
@@ -71,6 +107,18 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "two layers of cells": ("crowded", crowded(2)),
     "three layers": ("crowded", crowded(3)),
     "four layers": ("crowded", crowded(4)),
+}
+
+# What no fault is meant for, as counts change little.
+BORNE: dict[str, Spoil] = {
+    "light to one side -20 %": aslant(0.2),
+    "light to one side -30 %": aslant(0.3),
+    "light to corners -10 %": vignetted(0.1),
+    "light to corners -30 %": vignetted(0.3),
+    "gamma 0.7": curved(0.7),
+    "gamma 1.4": curved(1.4),
+    "saturation x 0.6": saturated(0.6),
+    "saturation x 1.5": saturated(1.5),
 }
 
 
