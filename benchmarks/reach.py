@@ -53,9 +53,9 @@ MOST_WHITE = 4
 FACTORS = (0.31, 0.5, 0.71, 1.0, 1.41, 2.0)
 PARTS = (200, 320, 480)
 JOINED_SIDES = (2, 3)
-# What may be told for a red cell's width, in times the true one. 2.0: half the true micrometers
-# per pixel.
-TOLD = (0.7, 0.84, 1.0, 1.1, 1.2, 2.0)
+# What may be told for a red cell's width, in times the true one. 0.5: twice the true micrometers
+# per pixel; 2.0: half of them.
+TOLD = (0.5, 0.7, 0.84, 1.0, 1.1, 1.2, 2.0)
 # Median width of a red cell where a source has no boxes: ../shared/data/README.md.
 WIDTHS = {"bcdd": 61.0}
 # The splits whose whole fields, and halves of them, are looked at.
@@ -155,7 +155,8 @@ def canvas_rows(predictor: Predictor, opened: Sequence[Opened]) -> list[dict[str
     rng, config = np.random.default_rng(0), predictor.bundle.config.input
     drawn = {f"{side}": parts(opened, side, rng) for side in PARTS}
     drawn |= {f"{side}": canvases(opened, side, rng, config) for side in CANVASES}
-    drawn |= {f"{side} x {side}": joined(opened, side, rng, config) for side in JOINED_SIDES}
+    for side in JOINED_SIDES:
+        drawn[f"{side} x {side}"] = joined(opened, side, np.random.default_rng(0), config)
     rows = []
     for name, made in drawn.items():
         images = [image for image, _, _ in made]
