@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
-from counting.models import CellType, Field, Flag, Reading, ReferenceCount, Ruling, Study
+from counting.models import (
+    CellType,
+    Field,
+    Flag,
+    Membership,
+    Reading,
+    ReferenceCount,
+    Role,
+    Ruling,
+    Study,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -179,6 +189,23 @@ def to_review(study: Study, reviewer: User) -> QuerySet[Field]:
     """Return the differing fields that `reviewer` may rule on: those they have not read."""
     own = read_by(reviewer).filter(field=OuterRef("pk"))
     return differing(study).exclude(Exists(own))
+
+
+def without_reviewer(study: Study) -> int:
+    """Return how many fields wait for a ruling that no member may make: each has read them."""
+    own = Reading.objects.filter(
+        field=OuterRef(OuterRef("pk")),
+        reader=OuterRef("user"),
+        state=Reading.State.SUBMITTED,
+        ruling=False,
+    )
+    may_rule = Membership.objects.filter(
+        ~Exists(own),
+        study=study,
+        role__in=(Role.REVIEWER, Role.ADMIN),
+        user__is_active=True,
+    )
+    return differing(study).exclude(Exists(may_rule)).count()
 
 
 def read_by(reviewer: User) -> QuerySet[Reading]:

@@ -77,6 +77,7 @@ def review(request: HttpRequest, study_id: int) -> HttpResponse:
         following=waiting[(place + 1) % len(waiting)] if len(waiting) > 1 else None,
         undoable=differences.standing_rulings(signed_in(request)).filter(field__study=study).last(),
         elsewhere=differences.differing(study).count() - len(waiting),
+        remaining=0 if found else pages.remaining(study, signed_in(request)),
         rule=CountingRule(study.counting_rule).label,
         tolerance=round(study.agreement_tolerance * 100, 1),
     )

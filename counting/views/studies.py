@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from counting.errors import Refused
 from counting.forms import StudyForm
 from counting.models import CountingRule
-from counting.selectors import access, pages
+from counting.selectors import access, pages, review
 from counting.selectors.standing import unsubmitted
 from counting.selectors.studies import slides_with_progress
 from counting.services import assignments, studies
@@ -52,6 +52,8 @@ def overview(request: HttpRequest, study_id: int) -> HttpResponse:
         unsubmitted=unsubmitted(study, signed_in(request)),
         rule=CountingRule(study.counting_rule).label,
     )
+    if context["frame"].is_admin:
+        context["unruled"] = review.without_reviewer(study)
     return render(request, "studies/overview.html", context)
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from counting.models import AuditEntry, Field, Membership, ReferenceCount, Role, Slide, Study
 from counting.services import readings
-from tests.counting.conftest import People, count
+from tests.counting.conftest import People, add_fields, count
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +184,44 @@ def test_who_may_review(
     assert not ReferenceCount.objects.exists()
     assert client_of(people.alice).post(ruling, {"reading": first}).status_code == 302
     assert ReferenceCount.objects.exists()
+
+
+def test_a_reviewer_with_nothing_to_rule_is_told_what_others_rule_on(
+    differing: Field, slide: Slide, people: People, client_of: Callable[[User | None], Client]
+) -> None:
+    rita, address = client_of(people.rita), f"/studies/{differing.study_id}/review/"
+    page = rita.get(address).content.decode()
+    assert "1 field differs, but you have read it yourself" in page
+    assert "Count the next field" not in page  # none waits for her
+
+    (other,) = add_fields(slide, people.bob, range(5, 6))
+    assert "Count the next field" in rita.get(address).content.decode()
+    count(other, people.bob, RBC=7)
+    count(other, people.alice, RBC=20)
+    page = rita.get(address).content.decode()
+    assert "The first holds" in page
+    assert "1 more field differs, but you have read it yourself" in page
+
+
+def test_an_admin_is_told_of_differences_that_nobody_may_rule_on(
+    differing: Field, slide: Slide, people: People, client_of: Callable[[User | None], Client]
+) -> None:
+    def told(person: User) -> bool:
+        page = client_of(person).get(f"/studies/{differing.study_id}/").content.decode()
+        return "1 field waits for a ruling, but each reviewer has read it" in page
+
+    assert not told(people.alice)  # she may rule on it herself
+    (other,) = add_fields(slide, people.bob, range(5, 6))
+    count(other, people.rita, RBC=7)
+    count(other, people.alice, RBC=20)
+    assert told(people.alice)
+    assert not told(people.rita)
+
+    dora = User.objects.create_user("dora")
+    Membership.objects.create(study=slide.study, user=dora, role=Role.REVIEWER)
+    assert not told(people.alice)
+    User.objects.filter(pk=dora.pk).update(is_active=False)
+    assert told(people.alice)
 
 
 def test_the_tab_is_there_for_reviewers_of_two_reader_studies(
