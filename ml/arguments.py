@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--images", type=Path, default=None, metavar="DIR", help="JPEG files to use")
-    bench.add_argument("--fields", type=_positive, default=16, help="fields to draw otherwise")
+    bench.add_argument("--fields", type=_positive, default=16, help="fields, drawn or of DIR")
     bench.add_argument("--seconds", type=float, default=1.0, help="for each rate, at least")
     bench.add_argument("--json", action="store_true", help="write JSON")
 

@@ -51,16 +51,16 @@ def bench(
     fields: int = 16,
     seconds: float = 1.0,
 ) -> dict[str, Any]:
-    """Measure a bundle, on the JPEG files of a folder or else on drawn fields.
+    """Measure a bundle, on the first JPEG files of a folder or else on drawn fields.
 
-    seconds: for each of the rates, at least.
+    fields: how many. seconds: for each of the rates, at least.
 
     Raises:
         BadBundle: the bundle cannot be used.
         BadData: the folder holds no JPEG file.
     """
     with tempfile.TemporaryDirectory() as folder:
-        paths = _drawn(Path(folder), fields) if images is None else _found(images)
+        paths = _drawn(Path(folder), fields) if images is None else _found(images)[:fields]
         # In a process of its own, before this one has grown: as a worker starts.
         fresh = _fresh(bundle, paths)
         predictor = Predictor(bundle)
@@ -118,7 +118,8 @@ def _drawn(folder: Path, fields: int) -> list[Path]:
 
 
 def _found(folder: Path) -> list[Path]:
-    paths = sorted([*folder.glob("*.jpg"), *folder.glob("*.jpeg")])
+    # Cameras write .JPG.
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
     if not paths:
         raise BadData(f"{folder} holds no JPEG file to count in.")
     return paths

@@ -51,10 +51,13 @@ def test_a_field_of_half_the_pixels_a_side_is_as_much_work(
 ) -> None:
     """The net sees cells at one size, however many pixels the camera gave them."""
     (field,) = render_slide(0, 1, cell_px=104)
-    field.image.resize((320, 240)).save(tmp_path / "field.jpg", quality=95)
+    # A camera's name, and more fields than asked for.
+    for name in ("field.JPG", "more.JPG"):
+        field.image.resize((320, 240)).save(tmp_path / name, "JPEG", quality=95)
     # Named from where the caller stands, which is not where the fresh process runs.
     monkeypatch.chdir(tmp_path)
-    status, out, error = cli(*("bench", "--json", "--images", ".", "--seconds", 0, "--threads", 1))
+    asked = ("bench", "--json", "--images", ".", "--fields", 1, "--seconds", 0, "--threads", 1)
+    status, out, error = cli(*asked)
     assert status == 0, error
     again = json.loads(out)
     assert again["fields"] == 1
