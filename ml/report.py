@@ -87,9 +87,12 @@ def _head(place: Place, rows: Sequence[Row], imagenet: bool) -> str:
         "width of red cells, which micrometers per pixel would tell, is known in all trainings."
     )
     if not imagenet:
-        lines.append(
-            "- ImageNet weights could not be downloaded where this was made: no rows of theirs."
+        why = (
+            "are not asked for with --quick"
+            if place.quick
+            else "could not be downloaded where this was made"
         )
+        lines.append(f"- ImageNet weights {why}: no rows of theirs.")
     return "\n\n".join(lines)
 
 

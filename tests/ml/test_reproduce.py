@@ -51,6 +51,7 @@ def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
         "What learning single cells first changes",
         "red cells a field",
         "held-out ones right, of 3 classes",
+        "ImageNet weights are not asked for with --quick: no rows of theirs.",
     ):
         assert words in text
     if plots.able():
