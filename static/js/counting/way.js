@@ -277,6 +277,11 @@ export class Way {
     } else if (here || state === "waiting") panel.saved(held && error?.passing ? "held" : state);
     // The field on the screen tells its own state again.
     else if (!dirty) panel.saved(standing);
+    if (here && state === "submitted") {
+      // Also by a draft that says what was submitted: there is nothing to submit again.
+      field.my_standing = state;
+      this.screen.dirty = false;
+    }
     if (here && state === "conflict") this.screen.onConflict();
     if (!here && refused) {
       const why = error?.message ?? saver.conflicts.get(fieldId)?.detail ?? "";
