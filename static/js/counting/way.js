@@ -23,6 +23,8 @@ export class Way {
     /** Whether nobody can have looked at the field on the screen yet, which shows since `shownAt`. */
     this.arriving = false;
     this.shownAt = 0;
+    /** Whether the key 0 sent the last field on its way. */
+    this.byZero = false;
     /** Whether the screen stays as it is until the counts have arrived. */
     this.staying = false;
     /** The types that the reader is asked about: their answer is for these. @type {string[]} */
@@ -90,6 +92,7 @@ export class Way {
     const { screen } = this;
     const { field, tally, saver } = screen;
     if (screen.busy || !field) return;
+    if (!sure) this.byZero = false;
     tally.endTyping();
     if (saver.conflicts.has(field.id)) {
       screen.onConflict();
@@ -230,8 +233,12 @@ export class Way {
   /** The key 0: yes to the question, when it is asked; else none of the chosen type. */
   async zero() {
     const { screen } = this;
-    if (this.asking) await this.submit({ sure: true });
-    else if (!this.pressedTwice) screen.retell(() => screen.tally.none(screen.active));
+    if (this.asking) {
+      this.byZero = true;
+      await this.submit({ sure: true });
+    } else if (!(this.byZero && this.pressedTwice)) {
+      screen.retell(() => screen.tally.none(screen.active));
+    }
   }
 
   stopAsking() {
