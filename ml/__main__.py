@@ -166,6 +166,7 @@ def _train(options: argparse.Namespace) -> int:
     threads = options.threads or 1
     settings = Settings(
         epochs=options.epochs,
+        harden=options.epochs // 6 if options.harden is None else options.harden,
         seed=options.seed,
         threads=threads,
         supervision=options.supervision,

@@ -70,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--epochs", type=_positive, default=60)
+    train.add_argument(
+        "--harden",
+        type=_whole,
+        default=None,
+        help="epochs after these in poor focus and light too; default: a sixth of --epochs",
+    )
     train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
     train.add_argument(
         "--folds",
@@ -179,8 +185,8 @@ def shown(options: argparse.Namespace, threads: int) -> str:
     words += ["--epochs", str(options.epochs), "--seed", str(options.seed)]
     words += ["--threads", str(threads)]
     plain = parser().parse_args(["train", "--data", "DATA", "--out", "OUT"])
-    told = ["fold_epochs", "backbone", "head", "norm", "weights", "cell_px", "supervision"]
-    told += ["limit_fields", "folds", "seeds"]
+    told = ["harden", "fold_epochs", "backbone", "head", "norm", "weights", "cell_px"]
+    told += ["supervision", "limit_fields", "folds", "seeds"]
     for name in told:
         value = getattr(options, name)
         if value != getattr(plain, name):

@@ -1,22 +1,22 @@
 """Training views of marked fields. No view changes a count without counting anew.
 
 Flips and quarter turns keep every cell. Zooms and crops count again from the marks: a cell stays
-when enough of its box does. Stain, lamp, blur and JPEG change the light only.
+when enough of its box does. Stain, lamp, blur and JPEG (`ml.lights`) change the light only.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from ml.config import SCALE_CLOSE, InputConfig
 from ml.data import Field
+from ml.lights import Lights
 from ml.optics import Floats, background, density
 
 # A cell cut by a crop still counts when this share of a red cell's width is left of it, where
@@ -28,8 +28,6 @@ VISIBLE_TAIL = 0.03
 # Pictures are kept at no more than this many pixels per red cell: the largest zoom whose counts
 # train (2 to the power of 0.8, `Zoom.counted`, times 48 pixels) needs no more.
 KEEP_CELL_PX = 84.0
-# Side of the noise that grain is cut from: larger than any canvas.
-NOISE_SIDE = 1024
 # Left, top, right, bottom in pixels.
 Area = tuple[float, float, float, float]
 
@@ -42,8 +40,9 @@ class Zoom:
     within `counted` train the counts, the others train the scale. A share `whole` is shrunk to
     show the field with all its borders: annotators treat cells there as no crop can imitate.
     `upright`: only turns with which the field fits its canvas best, so that it need not shrink.
-    A share `calm` keeps the field's own light, a share `guessed` has the scale at which the counter
-    first looks at a picture, where it would stay there. All chosen by hand.
+    A share `guessed` has the scale at which the counter first looks at a picture, where it would
+    stay there. A share `calm` keeps the field's own light, of the rest a share `poor` is as badly
+    focused and as unevenly lit as pictures taken by hand (`ml.lights`). All chosen by hand.
     """
 
     near: float = 0.22
@@ -54,6 +53,7 @@ class Zoom:
     upright: bool = False
     calm: float = 0.0
     guessed: float = 0.0
+    poor: float = 0.0
 
 
 # The last part of a training shows fields nearly as they will come: whole, mostly at the scale that
@@ -63,6 +63,9 @@ SETTLED = Zoom(near=0.1, whole=1.0, wide_share=0.1, upright=True, calm=0.75, gue
 # Spread (log2) about the guessed scale: well within what no second look is taken for
 # (`SCALE_CLOSE`), chosen by hand.
 GUESSED_SPREAD = 0.04
+# After that, pictures as a phone at the eyepiece takes them too. Chosen by hand, compared with
+# going without on held-out fields (docs/training.md).
+HARDENED = replace(SETTLED, calm=0.4, poor=0.5)
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Augmenter:
         self.config = config
         self.zoom = zoom
         self.rng = rng
-        self._noise = rng.standard_normal((NOISE_SIDE, NOISE_SIDE), dtype=np.float32)
+        self.lights = Lights(config, rng, zoom.calm, zoom.poor)
 
     def view(self, loaded: Loaded, height: int, width: int) -> View:
         """Draw a view on a canvas of the given size; a smaller field lies on empty slide."""
@@ -196,7 +199,7 @@ class Augmenter:
         if plain:
             picture = density(np.asarray(image), loaded.light, self.config)
         else:
-            picture = self.relight(image, loaded.light)
+            picture = self.lights.relight(image, loaded.light, loaded.cell_px * factor)
             turns = int(self.rng.integers(4))
             picture, points, area = self._turn(picture, points, area, turns)
         return View(
@@ -285,7 +288,8 @@ class Augmenter:
         # In a corner: pictures to count in are not surrounded by empty slide either.
         left, top = int(rng.integers(2)) * (width - w), int(rng.integers(2)) * (height - h)
         picture = np.zeros((height, width, 3), dtype=np.float32)
-        picture[top : top + h, left : left + w] = self.relight(image, loaded.light)
+        relit = self.lights.relight(image, loaded.light, loaded.cell_px * factor)
+        picture[top : top + h, left : left + w] = relit
         boxes = loaded.boxes * _by(factor)
         boxes[:, 1::2] -= x0
         boxes[:, 2::2] -= y0
@@ -307,53 +311,6 @@ class Augmenter:
         kept[:, 1::2] += left
         kept[:, 2::2] += top
         return picture, kept, (left, top, left + w, top + h)
-
-    def relight(self, image: Image.Image, light: Floats) -> Floats:
-        """Turn pixels into densities in another light: blurred, compressed and stained anew.
-
-        How often and how far each, here and in `_stain`, was chosen by hand.
-        """
-        rng = self.rng
-        if rng.random() < self.zoom.calm:
-            return density(np.asarray(image), light, self.config)
-        if rng.random() < 0.2:
-            image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.3))))
-        if rng.random() < 0.15:
-            buffer = io.BytesIO()
-            image.save(buffer, "JPEG", quality=int(rng.integers(35, 95)))
-            image = Image.open(buffer)
-        jitter = np.exp(rng.normal(0.0, 0.03, 3)).astype(np.float32)
-        picture = density(np.asarray(image), light * jitter, self.config)
-        picture = np.asarray(picture @ self._stain(), dtype=np.float32)
-        height, width = picture.shape[:2]
-        if rng.random() < 0.4:
-            across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-            down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-            a, b, c = rng.normal(0.0, 0.05, 3).astype(np.float32)
-            picture += (a * across + b * down + c * (across**2 + down**2 - 0.67))[..., None]
-        if rng.random() < 0.5:
-            # x is drawn by the height too: in a picture that is wider than high the grain may not
-            # reach far enough, and is then left out. Left so, since the shipped weights came of it:
-            # other bounds would give other numbers to all that is drawn after.
-            y, x = rng.integers(NOISE_SIDE - min(height, NOISE_SIDE) + 1, size=2)
-            grain = self._noise[y : y + height, x : x + width]
-            if grain.shape == (height, width):
-                picture += np.float32(rng.uniform(0.0, 0.05)) * grain[..., None]
-        return np.asarray(picture, dtype=np.float32)
-
-    def _stain(self) -> Floats:
-        """Draw a mixing of the three densities: strength, saturation, hue and channel gains."""
-        rng = self.rng
-        strength = float(np.exp(np.clip(rng.normal(0.0, 0.32), -0.75, 0.9)))
-        saturation = float(rng.uniform(0.5, 1.5))
-        angle = float(rng.normal(0.0, 0.3))
-        gray = np.full((3, 3), 1.0 / 3.0)
-        # Rodrigues' rotation about the gray axis (1, 1, 1) / sqrt 3.
-        cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / np.sqrt(3.0)
-        turn = np.cos(angle) * (np.eye(3) - gray) + np.sin(angle) * cross
-        gains = np.exp(rng.normal(0.0, 0.12, 3))
-        mix = strength * (gray + saturation * turn) * gains[None, :]
-        return np.asarray(mix, dtype=np.float32)
 
 
 def _by(factor: float) -> Floats:

@@ -16,7 +16,7 @@ import torch
 from ml import bundle as bundles
 from ml import calibrate, card, metrics, pictures, stage1
 from ml import replay as replays
-from ml.augment import SETTLED, Augmenter, Loaded
+from ml.augment import HARDENED, Augmenter, Loaded
 from ml.config import SCALE_CLOSE, BundleConfig
 from ml.data import BadData, Field, fold_of, read_fields
 from ml.evaluate import Truth, evaluate
@@ -157,7 +157,7 @@ def measure(plan: Plan, nets: Sequence[Counter], report: Report) -> dict[str, An
     out: dict[str, Any] = {
         "command": plan.command,
         "seed": plan.settings.seed,
-        "epochs": plan.settings.epochs,
+        "epochs": plan.settings.epochs + plan.settings.harden,
         "torch": torch.__version__.split("+")[0],
     }
     for split in ("test", "external"):
@@ -241,7 +241,7 @@ def _replay_examples(
 ) -> list[replays.Example]:
     """Pick fully labeled fields of each group and show each in one light."""
     rng = np.random.default_rng(0)
-    augmenter = Augmenter(config.input, SETTLED, rng)
+    augmenter = Augmenter(config.input, HARDENED, rng)
     picked = []
     for group in sorted(set(groups)):
         own = [

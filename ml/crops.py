@@ -1,7 +1,7 @@
 """Crops of single cells in class folders, and training views of them at the scale of fields.
 
 The net must meet in stage 1 what it meets in stage 2: optical densities over the empty slide
-(`ml.optics`), red cells about `InputConfig.cell_px` wide, other lights and stains (`ml.augment`),
+(`ml.optics`), red cells about `InputConfig.cell_px` wide, other lights and stains (`ml.lights`),
 many cells side by side. So crops are scaled by the width of the red cells around the named cell,
 and laid out as mosaics: 1, 4 or 9 crops on one canvas, the more the further zoomed out.
 """
@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from ml import pictures
-from ml.augment import Augmenter, Zoom
+from ml.augment import Zoom
 from ml.config import InputConfig
 from ml.data import BadData
+from ml.lights import Lights
 from ml.optics import Floats, background, density
 from ml.vision import transforms
 
@@ -121,7 +122,7 @@ class Mosaics:
         self.crop_cell_px = crop_cell_px
         self.rng = rng
         self.zoom = Zoom()
-        self._lights = Augmenter(config, self.zoom, rng)
+        self._lights = Lights(config, rng, self.zoom.calm, self.zoom.poor)
 
     def layout(self) -> tuple[int, float]:
         """Draw how many crops lie along each side of the next canvases, and their mean scale."""
@@ -156,7 +157,7 @@ class Mosaics:
         factor = self.config.cell_px * 2.0**log_scale / self.crop_cell_px
         off = rng.uniform(-OFF_MIDDLE, OFF_MIDDLE, 2) * side
         part, top, left = _cut(image, side, factor, (float(off[0]), float(off[1])))
-        view = _laid(self._lights.relight(part, light), side, top, left)
+        view = _laid(self._lights.relight(part, light, self.crop_cell_px * factor), side, top, left)
         if rng.random() < 0.5:
             view = view[:, ::-1]
         return np.rot90(view, int(rng.integers(4)))

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ml import checkpoint, pictures, stage1
-from ml.augment import SETTLED, Augmenter, Loaded, Zoom, least_visible, load
+from ml.augment import HARDENED, SETTLED, Augmenter, Loaded, Zoom, least_visible, load
 from ml.config import BundleConfig, InputConfig, NetConfig
 from ml.data import BadData, Field
 from ml.nets import MULTIPLE, STRIDE, Counter
@@ -37,6 +37,8 @@ AVERAGE_DECAY = 0.998
 WARM_UP = 0.08
 # Longer gradients are cut (Pascanu et al. 2013, arXiv 1211.5063): one odd batch must not undo many.
 CLIP_NORM = 5.0
+# Peak of the learning rate in the hardening epochs, as a share of the first one. Chosen by hand.
+HARDEN_RATE = 0.3
 # How often fields with the counts of some types only are drawn, where a group's full ones are 1.
 PARTLY = 0.25
 # Cells of fields without sized boxes are taken to be this wide (share of the field's width): the
@@ -52,10 +54,11 @@ class Settings:
 
     supervision: "marks" (counts, and marks where a field has them) or "counts" (no marks: nothing
     can be cropped then). settle: share of the epochs, at the end, in views as fields will come.
-    still: share of the epochs, at the end, with the norms held still. start: folder of stage 1's
-    backbone, or "". weights: what the backbone begins with otherwise, "none" or "imagenet".
+    still: share of the epochs, at the end, with the norms held still. harden: epochs after these,
+    in which some views are as poor as pictures taken by hand. start: folder of stage 1's backbone,
+    or "". weights: what the backbone begins with otherwise, "none" or "imagenet".
 
-    Numbers of epochs, `settle` and `still` were tried on held-out training fields
+    Numbers of epochs, `settle`, `still` and `harden` were tried on held-out training fields
     (docs/training.md); batch, rate, weight decay and mosaic were chosen by hand.
     """
 
@@ -66,11 +69,19 @@ class Settings:
     mosaic: float = 0.2
     settle: float = 0.6
     still: float = 0.25
+    harden: int = 0
     seed: int = 0
     threads: int = 1
     supervision: str = "marks"
     start: str = ""
     weights: str = "none"
+
+    def rate_of(self, step: int, per_epoch: int) -> float:
+        """Return the learning rate of a step, counted from 0, where an epoch has `per_epoch`."""
+        steps = self.epochs * per_epoch
+        if step < steps:
+            return rate_at(step, steps, self.rate)
+        return rate_at(step - steps, self.harden * per_epoch, HARDEN_RATE * self.rate)
 
 
 def load_fields(
@@ -110,7 +121,8 @@ def batches(
     """Yield one epoch: fields in an order and in views drawn from seed and epoch."""
     rng = np.random.default_rng([settings.seed, epoch])
     settled = _last(settings.settle, epoch, settings.epochs)
-    augmenter = Augmenter(config.input, SETTLED if settled else Zoom(), rng)
+    zoom = HARDENED if epoch >= settings.epochs else SETTLED if settled else Zoom()
+    augmenter = Augmenter(config.input, zoom, rng)
     order = drawn(loaded, rng)
     types = len(config.cell_types)
     frame = config.input.frame
@@ -251,9 +263,9 @@ def train(
     first = checkpoint.load(folder, net, optimizer, average, stamp)
     per_epoch = len(loaded) // settings.batch
     each = per_epoch * settings.batch
-    steps = settings.epochs * per_epoch
-    pace = Pace(settings.epochs * each, "fields", first * each)
-    for epoch in range(first, settings.epochs):
+    epochs = settings.epochs + settings.harden
+    pace = Pace(epochs * each, "fields", first * each)
+    for epoch in range(first, epochs):
         # Backbones that leave parts out by chance (stochastic depth) ask torch's generator.
         drawn_for = np.random.SeedSequence([settings.seed, epoch])
         torch.manual_seed(int(drawn_for.generate_state(1)[0]))
@@ -265,9 +277,9 @@ def train(
         total = 0.0
         for number, batch in enumerate(batches(loaded, config, settings, epoch)):
             check()
-            step = epoch * per_epoch + number
+            rate = settings.rate_of(epoch * per_epoch + number, per_epoch)
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, steps, settings.rate)
+                group["lr"] = rate
             batch = batch.to(place)
             inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
             with half(place):
@@ -281,8 +293,7 @@ def train(
             total += float(value.detach())
         done = epoch + 1
         report(
-            f"epoch {done}/{settings.epochs}  loss {total / max(1, per_epoch):.3f}  "
-            f"{pace.told(done * each)}"
+            f"epoch {done}/{epochs}  loss {total / max(1, per_epoch):.3f}  {pace.told(done * each)}"
         )
         checkpoint.refuse_diverged(total, done)
         checkpoint.save(folder, net, optimizer, average, done, stamp)

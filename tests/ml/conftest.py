@@ -17,7 +17,7 @@ from tests.ml.making import write_data
 Cli = Callable[..., tuple[int, str, str]]
 # An epoch takes a tenth of a second: enough of them for a test to end a training between two.
 EPOCHS = 16
-FEW = ("--epochs", str(EPOCHS), "--fold-epochs", "1")
+FEW = ("--epochs", str(EPOCHS - 1), "--harden", "1", "--fold-epochs", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")

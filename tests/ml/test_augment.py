@@ -92,6 +92,17 @@ def test_flips_turns_and_light_keep_every_cell(seed: int) -> None:
 
 
 @anywhere
+@given(seeds)
+def test_pictures_as_poor_as_by_hand_keep_every_cell_and_lose_light(seed: int) -> None:
+    as_it_is = augmenter(seed).whole(FIELDS[3], plain=True)
+    view = augmenter(seed, poor=1.0).whole(FIELDS[3])
+    check(view, *view.picture.shape[:2])
+    assert view.counts.tolist() == FIELDS[3].counts.tolist() == counted(view)
+    # Blur and grain keep the mean density, fall-off adds to it: nothing gets lighter.
+    assert view.picture.mean() > 0.95 * as_it_is.picture.mean()
+
+
+@anywhere
 @given(seeds, st.sampled_from([(240, 320), (256, 256), (96, 400)]))
 def test_a_field_without_marks_is_never_cut(seed: int, canvas: tuple[int, int]) -> None:
     view = augmenter(seed).view(ONLY_COUNTS, *canvas)
