@@ -1,7 +1,8 @@
 """Labeled fields: reading fields.csv and boxes.csv, and the marks and counts they hold.
 
 fields.csv has the columns image, source, split, rbc, wbc, plt (empty = not labeled so) and may
-have bccd_wbc, bccd_plt: labels of an older annotation that is good for these two types.
+have bccd_wbc, bccd_plt: labels of an older annotation that is good for these two types, and
+microns_per_pixel (empty = not known).
 boxes.csv has image, label_set ("txl" for boxes that go with rbc, wbc, plt, "bccd" for those of the
 older annotation), cell_type, x, y, w, h in pixels (left, top, width, height).
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
+from ml.config import MICRONS_PER_PIXEL, RED_CELL_MICRONS
 from ml.pictures import ON_ITS_SIDE
 
 BASE_TYPES = ("RBC", "WBC", "PLT")
@@ -52,7 +54,8 @@ class Field:
     """One picture with its counts.
 
     counts holds the labeled types only. marks serve a type where their number equals its count
-    (`marked`). cell_px is the median width of the red cells, None when not known.
+    (`marked`). cell_px is the width of its red cells: the boxes' median, else that of a normal one
+    at the field's micrometers per pixel, None when neither is known.
     """
 
     name: str
@@ -71,8 +74,8 @@ def read_fields(folder: Path, *, splits: Iterable[str]) -> list[Field]:
     """Read the fields of the given splits from fields.csv.
 
     Raises:
-        BadData: a file or a column is missing, a count is no whole number, a box lies outside
-            its picture, or nothing is left.
+        BadData: a file or a column is missing, a count is no whole number, a scale cannot be, a
+            box lies outside its picture, or nothing is left.
     """
     splits = set(splits)
     boxes = read_boxes(folder / "boxes.csv")
@@ -88,6 +91,7 @@ def read_fields(folder: Path, *, splits: Iterable[str]) -> list[Field]:
             counts = counts_of(older, OLD_LABEL_TYPES)
         if not counts:
             continue
+        scale = scale_of(row)
         marks = boxes.get((row["image"], label_set), [])
         size = _size_of(folder / row["image"])
         for mark in marks:
@@ -103,7 +107,7 @@ def read_fields(folder: Path, *, splits: Iterable[str]) -> list[Field]:
                 path=folder / row["image"],
                 counts=counts,
                 marks=tuple(mark for mark in marks if mark.code in counts),
-                cell_px=red_cell_width(marks, size),
+                cell_px=red_cell_width(marks, size) or (scale and RED_CELL_MICRONS / scale),
                 group=row["source"],
             )
         )
@@ -181,6 +185,28 @@ def counts_of(row: Mapping[str, str], codes: Iterable[str]) -> dict[str, int]:
             )
         counts[code] = int(value)
     return counts
+
+
+def scale_of(row: Mapping[str, str]) -> float | None:
+    """Return a row's micrometers per pixel; None where it tells none.
+
+    Raises:
+        BadData: the value is outside `MICRONS_PER_PIXEL` or no number.
+    """
+    text = row.get("microns_per_pixel", "")
+    if not text:
+        return None
+    least, most = MICRONS_PER_PIXEL
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise BadData(
+            f"{row['image']} has {text!r} for microns_per_pixel; it must be {least:g} to {most:g}. "
+            "Leave it empty where it is not known."
+        )
+    return value
 
 
 def red_cell_width(marks: Iterable[Mark], size: tuple[int, int]) -> float | None:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from ml import metrics
-from ml.data import BadData, counts_of, read_table
+from ml.data import BadData, counts_of, read_table, scale_of
 from ml.predict import FieldPrediction, Predictor
 
 # Pictures given to the predictor at a time, which holds fewer open where they are large.
@@ -18,10 +18,13 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Truth:
-    """A picture and its counts by cell type; a type nobody counted is not in `counts`."""
+    """A picture, its counts by cell type (a type nobody counted is not in `counts`), and its
+    micrometers per pixel where known.
+    """
 
     path: Path
     counts: dict[str, int]
+    microns_per_pixel: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,16 @@ class Told:
 def read_truth(
     images: Path, table: Path, types: Sequence[str], *, split: str = "", source: str = ""
 ) -> list[Truth]:
-    """Read the rows of a CSV file with the column image and one column per cell type.
+    """Read the rows of a CSV file with the column image and one column per cell type; it may have
+    microns_per_pixel (empty = not known).
 
-    Columns of other names are not looked at; where `split` or `source` is given, only rows with
+    Other columns are not looked at; where `split` or `source` is given, only rows with
     that value in the column of that name count. An image is looked for as named, and by its bare
     name where the folder has no such path.
 
     Raises:
         BadData: no such file, column, split or source, no row left, a picture is missing, or a bad
-            count.
+            count or scale.
     """
     truths = []
     filters = {name: value for name, value in (("split", split), ("source", source)) if value}
@@ -67,7 +71,7 @@ def read_truth(
             path = images / Path(row["image"]).name
         if not path.is_file():
             raise BadData(f"{images} has no picture named {row['image']}.")
-        truths.append(Truth(path, counts))
+        truths.append(Truth(path, counts, scale_of(row)))
     if not truths:
         raise BadData(f"{table} has no row with a count to compare with.")
     return truths
@@ -83,17 +87,20 @@ def told(field: FieldPrediction) -> Told:
 
 
 def tell(
-    predictor: Predictor, paths: Sequence[Path], report: Callable[[int], None] | None = None
+    predictor: Predictor, truths: Sequence[Truth], report: Callable[[int], None] | None = None
 ) -> list[Told]:
-    """Count in the pictures, a few at a time; `report` hears how many are done.
+    """Count in the pictures, a few at a time, at their scale where it is known; `report` hears how
+    many are done.
 
     Raises:
         BadPicture: a file is no usable picture.
         OSError: a file cannot be read.
     """
     answers: list[Told] = []
-    for start in range(0, len(paths), CHUNK):
-        answers += map(told, predictor.predict(paths[start : start + CHUNK]))
+    for start in range(0, len(truths), CHUNK):
+        part = truths[start : start + CHUNK]
+        scales = [truth.microns_per_pixel for truth in part]
+        answers += map(told, predictor.predict([truth.path for truth in part], scales))
         if report:
             report(len(answers))
     return answers
@@ -136,7 +143,7 @@ def evaluate(
     report: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Count in all pictures and score them; adds the share called novel."""
-    answers = tell(predictor, [truth.path for truth in truths], report)
+    answers = tell(predictor, truths, report)
     types = list(predictor.bundle.config.cell_types)
     out = score([truth.counts for truth in truths], answers, types)
     out["novel"] = sum(answer.novel for answer in answers) / len(answers)

@@ -41,9 +41,9 @@ CLIP_NORM = 5.0
 HARDEN_RATE = 0.3
 # How often fields with the counts of some types only are drawn, where a group's full ones are 1.
 PARTLY = 0.25
-# Cells of fields without sized boxes are taken to be this wide (share of the field's width): the
-# median of BCCD, 104 of 640 pixels. Of the 14 such training fields 8 are PBC's, where it is 79 of
-# 360: left so, since the shipped weights came of it.
+# Cells of fields without sized boxes and of unknown scale are taken to be this wide (share of the
+# field's width): the median of BCCD, 104 of 640 pixels. Of the 14 such training fields 8 are PBC's,
+# where it is 79 of 360: left so, since the shipped weights came of it.
 UNKNOWN_WIDTH = 0.16
 
 

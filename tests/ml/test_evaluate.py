@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.ml.conftest import Cli
-from tests.ml.making import run, smear, write_csv
+from tests.ml.making import MICRONS, run, smear, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,24 @@ def test_columns_may_be_fewer_and_in_other_case(folder: Path, cli: Cli) -> None:
     assert list(json.loads(out)["types"]) == ["PLT"]
 
 
+def test_the_counter_is_told_the_scale_where_the_table_has_it(
+    folder: Path, cli: Cli, tmp_path: Path
+) -> None:
+    picture, scale = folder / "fields" / "5.png", 2 * MICRONS
+    means = []
+    for rows in (["", scale], ["", ""]):
+        made = [{"image": "5.png", "rbc": 0, "microns_per_pixel": value} for value in rows]
+        table = write_csv(tmp_path / "counts.csv", made)
+        given = ("--images", folder / "fields", "--counts", table, "--json")
+        means.append(json.loads(cli("evaluate", *given)[1])["types"]["RBC"]["bias"])
+    searched, told = (
+        json.loads(cli("predict", picture, "--json", *more)[1])[0]["counts"]["RBC"]["value"]
+        for more in ((), ("--microns-per-pixel", scale))
+    )
+    assert searched != told
+    assert means == [(searched + told) / 2, searched]
+
+
 GOOD = {"image": "1.png", "rbc": 3, "wbc": 1, "plt": 0}
 
 
@@ -88,6 +106,7 @@ GOOD = {"image": "1.png", "rbc": 3, "wbc": 1, "plt": 0}
         ({**GOOD, "rbc": "-1"}, (), "1.png has '-1' for RBC; a count is a whole number of 0"),
         ({**GOOD, "plt": "2.5"}, (), "1.png has '2.5' for PLT; a count is a whole number"),
         ({**GOOD, "plt": "nan"}, (), "1.png has 'nan' for PLT; a count is a whole number"),
+        ({**GOOD, "microns_per_pixel": "100"}, (), "'100' for microns_per_pixel; it must be 0.005"),
         ({**GOOD, "image": "none.png"}, (), "has no picture named none.png."),
         ({"rbc": 3}, (), "has no column named image."),
         ({"image": "1.png", "red": 3}, (), "has no column for a cell type: rbc, wbc, plt."),
