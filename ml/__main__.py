@@ -101,15 +101,22 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ml.progress import Follower
 
     predictor = Predictor(options.bundle, options.threads, options.device)
+    types = predictor.bundle.config.cell_types
     truths = evaluate.read_truth(
         options.images,
         options.counts,
-        predictor.bundle.config.cell_types,
+        types,
         split=options.split,
         source=options.source,
     )
+    if options.fields:
+        options.fields.open("a").close()  # where it cannot be written, that is said before counting
     follow = Follower(_aside, "Counted", len(truths), "pictures")
-    scores = evaluate.evaluate(predictor, truths, follow)
+    answers = evaluate.tell(predictor, truths, follow)
+    if options.fields:
+        told = evaluate.fields_csv(truths, answers)
+        options.fields.write_text(told, encoding="utf-8", newline="")
+    scores = evaluate.assess(truths, answers, types)
     print(json.dumps(scores, indent=2) if options.json else evaluate.table(scores))
     return 0
 

@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--counts", type=Path, required=True, metavar="FILE.csv")
     evaluate.add_argument("--split", default="", help="only rows with this value of split")
     evaluate.add_argument("--source", default="", help="only rows with this value of source")
+    evaluate.add_argument(
+        "--fields", type=Path, default=None, metavar="OUT.csv", help="write each field's counts"
+    )
     evaluate.add_argument("--json", action="store_true", help="write JSON")
     add_bundle(evaluate)
     add_device(evaluate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,26 +16,32 @@ from ml.predict import FieldPrediction, Predictor
 
 # Pictures given to the predictor at a time, which holds fewer open where they are large.
 CHUNK = 16
+# What `fields_csv` writes, a row for each count that was compared.
+COLUMNS = ("image", "type", "counted", "predicted", "low", "high", "unlike", "faults")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """A picture, its counts by cell type (a type nobody counted is not in `counts`), and its
-    micrometers per pixel where known.
+    """A picture, its counts by cell type (a type nobody counted is not in `counts`), its
+    micrometers per pixel where known, and what the table calls it.
     """
 
     path: Path
     counts: dict[str, int]
     microns_per_pixel: float | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the counter said of one picture: whole counts, their intervals, novelty."""
+    """What the counter said of one picture: whole counts, their intervals, whether it is unlike
+    the training data, and codes of `ml.quality.FAULTS`.
+    """
 
     counts: dict[str, int]
     intervals: dict[str, tuple[int, int]]
     novel: bool
+    faults: tuple[str, ...] = ()
 
 
 def read_truth(
@@ -71,7 +79,7 @@ def read_truth(
             path = images / Path(row["image"]).name
         if not path.is_file():
             raise BadData(f"{images} has no picture named {row['image']}.")
-        truths.append(Truth(path, counts, scale_of(row)))
+        truths.append(Truth(path, counts, scale_of(row), row["image"]))
     if not truths:
         raise BadData(f"{table} has no row with a count to compare with.")
     return truths
@@ -83,6 +91,7 @@ def told(field: FieldPrediction) -> Told:
         {code: count.value for code, count in field.counts.items()},
         {code: (count.low, count.high) for code, count in field.counts.items()},
         field.novel,
+        field.quality.faults,
     )
 
 
@@ -142,40 +151,74 @@ def evaluate(
     truths: Sequence[Truth],
     report: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Count in all pictures and score them; adds the share called novel."""
-    answers = tell(predictor, truths, report)
-    types = list(predictor.bundle.config.cell_types)
+    """Count in all pictures and score them."""
+    return assess(truths, tell(predictor, truths, report), predictor.bundle.config.cell_types)
+
+
+def assess(
+    truths: Sequence[Truth], answers: Sequence[Told], types: Sequence[str]
+) -> dict[str, Any]:
+    """Score what was told of all pictures; adds the share called novel."""
     out = score([truth.counts for truth in truths], answers, types)
     out["novel"] = sum(answer.novel for answer in answers) / len(answers)
     return out
 
 
+def fields_csv(truths: Sequence[Truth], answers: Sequence[Told]) -> str:
+    """Return a CSV table (`COLUMNS`) of all counts that were compared."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for truth, said in zip(truths, answers, strict=True):
+        for code, count in truth.counts.items():
+            told = (said.counts[code], *said.intervals[code], int(said.novel))
+            writer.writerow((truth.image, code, count, *told, " + ".join(said.faults)))
+    return file.getvalue()
+
+
 def table(scores: dict[str, Any]) -> str:
     """Return the scores as lines for people."""
-    head = ("cells", "fields", "mean", "MAE", "95 % interval", "constant", "RMSE", "bias", "R2")
-    rows = [head]
-    for code, s in scores["types"].items():
-        low, high = s["mae_interval"]
-        r2 = "-" if s["r2"] is None else f"{s['r2']:.2f}"
-        rows.append(
+    types = scores["types"]
+    errors = [("cells", "fields", "mean", "MAE", "95 % interval", "constant", "RMSE", "R2")]
+    agreement = [("cells", "bias", "95 % interval", "limits of agreement")]
+    for code, s in types.items():
+        errors.append(
             (
                 code,
                 str(s["n"]),
                 f"{s['mean']:.2f}",
                 f"{s['mae']:.2f}",
-                f"{low:.2f} to {high:.2f}",
+                "{:.2f} to {:.2f}".format(*s["mae_interval"]),
                 f"{s['constant_mae']:.2f}",
                 f"{s['rmse']:.2f}",
-                f"{s['bias']:+.2f}",
-                r2,
+                "-" if s["r2"] is None else f"{s['r2']:.2f}",
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
+        limits = (s["lower_limit"], s["upper_limit"])
+        agreement.append(
+            (
+                code,
+                f"{s['bias']:+.2f}",
+                "{:+.2f} to {:+.2f}".format(*s["bias_interval"]),
+                "-" if None in limits else "{:+.2f} to {:+.2f}".format(*limits),
+            )
+        )
+    covered = ", ".join(f"{code} {s['covered']:.0%}" for code, s in types.items())
+    return "\n".join(
+        (
+            *_aligned(errors),
+            "Counter minus people (Bland and Altman):",
+            *_aligned(agreement),
+            f"True counts inside the 90 % intervals: {covered}.",
+            f"Unlike the training data: {scores['novel']:.0%} of {scores['n']} pictures.",
+        )
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines with their cells below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    covered = ", ".join(f"{code} {s['covered']:.0%}" for code, s in scores["types"].items())
-    lines.append(f"True counts inside the 90 % intervals: {covered}.")
-    lines.append(f"Unlike the training data: {scores['novel']:.0%} of {scores['n']} pictures.")
-    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ Doubles = NDArray[np.float64]
 # Bootstrap, chapter 13).
 RESAMPLES = 2000
 LEVEL = 0.95
+# Limits that hold 95 % of normal differences, in standard deviations.
+REACH = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 def mae(true: Doubles, told: Doubles) -> float:
@@ -28,6 +31,15 @@ def rmse(true: Doubles, told: Doubles) -> float:
 def bias(true: Doubles, told: Doubles) -> float:
     """Return the mean error: above 0 means counted too many."""
     return float((told - true).mean())
+
+
+def limit(true: Doubles, told: Doubles, side: int) -> float | None:
+    """Return the lower (`side` -1) or upper (1) limit of agreement: bias -/+ 1.96 standard
+    deviations of the differences (Bland and Altman, Lancet 1986;327:307). None for one field.
+    """
+    if len(true) < 2:
+        return None
+    return bias(true, told) + side * REACH * float((told - true).std(ddof=1))
 
 
 def r2(true: Doubles, told: Doubles) -> float | None:
@@ -113,6 +125,8 @@ MEASURES: dict[str, Callable[[Doubles, Doubles], float | None]] = {
     "mae": mae,
     "rmse": rmse,
     "bias": bias,
+    "lower_limit": lambda true, told: limit(true, told, -1),
+    "upper_limit": lambda true, told: limit(true, told, 1),
     "r2": r2,
     "weighted_ape": weighted_ape,
     "aggregate_accuracy": aggregate_accuracy,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ml.data import read_table
 from tests.ml.conftest import Cli
 from tests.ml.making import MICRONS, run, smear, write_csv
 
@@ -42,7 +44,7 @@ def test_every_type_is_scored_with_bootstrap_intervals(folder: Path, cli: Cli) -
     assert (red["n"], white["n"], scores["types"]["PLT"]["n"]) == (6, 5, 5)
     assert red["mean"] == 10.0
     assert red["constant_mae"] == 3.0
-    for name in ("mae", "rmse", "bias", "r2", "weighted_ape", "aggregate_accuracy"):
+    for name in ("mae", "rmse", "bias", "lower_limit", "upper_limit", "r2", "weighted_ape"):
         low, high = red[f"{name}_interval"]
         assert low <= red[name] <= high
     assert 0.0 <= red["covered"] <= 1.0
@@ -54,8 +56,39 @@ def test_people_read_a_table(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert lines[0].split()[:4] == ["cells", "fields", "mean", "MAE"]
     assert lines[1].split()[:3] == ["RBC", "6", "10.00"]
-    assert lines[4].startswith("True counts inside the 90 % intervals: RBC ")
-    assert lines[5].startswith("Unlike the training data: ")
+    assert lines[4] == "Counter minus people (Bland and Altman):"
+    assert lines[5].split()[:2] == ["cells", "bias"]
+    bias, low, high, lower, upper = map(float, lines[6].replace(" to ", " ").split()[1:])
+    assert lower <= low <= bias <= high <= upper
+    assert lines[9].startswith("True counts inside the 90 % intervals: RBC ")
+    assert lines[10].startswith("Unlike the training data: ")
+
+
+def test_each_field_is_a_row_for_whoever_plots_it(folder: Path, cli: Cli, tmp_path: Path) -> None:
+    counts = read_table(folder / "counts.csv", ("image",))
+    # Counted wrong on purpose, the last by 5.
+    rows = [row | {"rbc": int(row["rbc"]) + number} for number, row in enumerate(counts)]
+    table, out = write_csv(tmp_path / "counts.csv", rows), tmp_path / "fields.csv"
+    given = ("evaluate", "--images", folder, "--counts", table, "--json", "--fields")
+    status, told, refusal = cli(*given, out)
+    assert status == 0, refusal
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["image", "type", "counted", "predicted", "low", "high"] + [
+        *("unlike", "faults")
+    ]
+    # The first has its red cells counted only.
+    assert [row["type"] for row in rows if row["image"] == "fields/0.png"] == ["RBC"]
+    red = [row for row in rows if row["type"] == "RBC"]
+    scores = json.loads(told)
+    off = [int(row["predicted"]) - int(row["counted"]) for row in red]
+    inside = [int(row["low"]) <= int(row["counted"]) <= int(row["high"]) for row in red]
+    assert max(off) > min(off)
+    assert sum(off) / 6 == pytest.approx(scores["types"]["RBC"]["bias"], abs=1e-6)
+    assert sum(inside) / 6 == scores["types"]["RBC"]["covered"]
+    assert sum(int(row["unlike"]) for row in red) / 6 == scores["novel"]
+    status, told, refusal = cli(*given, tmp_path)
+    assert (status, told, refusal) == (2, "", f"Cannot use {tmp_path}: Is a directory.\n")
 
 
 def test_only_the_rows_asked_for_count(folder: Path, cli: Cli) -> None:

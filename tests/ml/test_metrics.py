@@ -7,6 +7,7 @@ import math
 import pytest
 
 from ml import metrics
+from tests.counting.statistics.data import MINI_FIRST, WRIGHT_FIRST
 
 # Errors: +1, -2, 0, +3. Sum of true counts 40, of told ones 42; mean 10; squares about it 50.
 TRUE, TOLD = [5, 15, 10, 10], [6, 13, 10, 13]
@@ -21,6 +22,8 @@ def test_every_measure_is_what_the_hand_says() -> None:
             "mae": 6 / 4,
             "rmse": math.sqrt(14 / 4),
             "bias": 2 / 4,
+            "lower_limit": 1 / 2 - 1.959964 * math.sqrt(13 / 3),
+            "upper_limit": 1 / 2 + 1.959964 * math.sqrt(13 / 3),
             "r2": 1 - 14 / 50,
             "weighted_ape": 6 / 40,
             "aggregate_accuracy": 1 - 2 / 40,
@@ -28,6 +31,18 @@ def test_every_measure_is_what_the_hand_says() -> None:
         },
         abs=1e-6,
     )
+
+
+def test_limits_of_agreement_are_those_that_were_published() -> None:
+    """Lancet 1986;327:307-310: bias -2.1, SD 38.8; the paper has -79.7 and 75.5 with 2 SD for 1.96,
+    and by Student's t -22.0 to 17.8 for the bias.
+    """
+    got = metrics.score(MINI_FIRST, WRIGHT_FIRST)
+    assert got["bias"] == pytest.approx(-2.1, abs=0.05)
+    assert got["lower_limit"] == pytest.approx(-79.7 + 0.04 * 38.8, abs=0.1)
+    assert got["upper_limit"] == pytest.approx(75.5 - 0.04 * 38.8, abs=0.1)
+    # A bootstrap's are a little narrower for so few.
+    assert got["bias_interval"] == pytest.approx([-22.0, 17.8], abs=4)
 
 
 def test_published_accuracy_hides_what_the_error_shows() -> None:
@@ -44,6 +59,9 @@ def test_what_is_not_defined_is_none() -> None:
     assert got["aggregate_accuracy"] is None
     assert got["r2_interval"] is None
     assert got["mae"] == pytest.approx(1 / 3, abs=1e-6)
+    # One field has no spread.
+    alone = metrics.score([3], [4])
+    assert (alone["lower_limit"], alone["upper_limit_interval"]) == (None, None)
 
 
 def test_intervals_hold_the_measure_and_shrink_with_fields() -> None:
