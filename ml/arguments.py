@@ -16,121 +16,128 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     main = argparse.ArgumentParser(prog="python -m ml", description="Count cells in smear fields.")
     commands = main.add_subparsers(dest="command", required=True)
-
-    def add(name: str, words: str) -> argparse.ArgumentParser:
+    for name, words, add_options in COMMANDS:
         command = commands.add_parser(name, help=words, description=words)
         command.add_argument("--threads", type=_positive, default=None, help="processor threads")
-        return command
+        add_options(command)
+    return main
 
-    def add_bundle(command: argparse.ArgumentParser) -> None:
-        command.add_argument("--bundle", type=Path, default=BASE, help="model bundle (folder)")
 
-    def add_device(command: argparse.ArgumentParser) -> None:
-        command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+def _add_predict(command: argparse.ArgumentParser) -> None:
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    command.add_argument("--microns-per-pixel", type=float, default=None)
+    command.add_argument("--json", action="store_true", help="write JSON")
+    _add_bundle(command)
+    _add_device(command)
 
-    predict = add("predict", "Count in pictures")
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    predict.add_argument("--microns-per-pixel", type=float, default=None)
-    predict.add_argument("--json", action="store_true", help="write JSON")
-    add_bundle(predict)
-    add_device(predict)
 
-    evaluate = add("evaluate", "Compare with counts made by people")
-    evaluate.add_argument("--images", type=Path, required=True, metavar="DIR")
-    evaluate.add_argument("--counts", type=Path, required=True, metavar="FILE.csv")
-    evaluate.add_argument("--split", default="", help="only rows with this value of split")
-    evaluate.add_argument("--source", default="", help="only rows with this value of source")
-    evaluate.add_argument(
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--images", type=Path, required=True, metavar="DIR")
+    command.add_argument("--counts", type=Path, required=True, metavar="FILE.csv")
+    command.add_argument("--split", default="", help="only rows with this value of split")
+    command.add_argument("--source", default="", help="only rows with this value of source")
+    command.add_argument(
         "--fields", type=Path, default=None, metavar="OUT.csv", help="write each field's counts"
     )
-    evaluate.add_argument("--json", action="store_true", help="write JSON")
-    add_bundle(evaluate)
-    add_device(evaluate)
+    command.add_argument("--json", action="store_true", help="write JSON")
+    _add_bundle(command)
+    _add_device(command)
 
-    pretrain = add("pretrain", "Teach a backbone to tell cells apart, from class folders of crops")
-    pretrain.add_argument("--data", type=Path, required=True, metavar="DIR")
-    pretrain.add_argument("--out", type=Path, required=True, metavar="DIR")
-    _add_net(pretrain)
-    pretrain.add_argument("--epochs", type=_positive, default=7)
-    pretrain.add_argument(
+
+def _add_pretrain(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_net(command)
+    command.add_argument("--epochs", type=_positive, default=7)
+    command.add_argument(
         "--policy",
         default="imagenet",
         help="an AutoAugment policy (imagenet, cifar10, svhn), rand, trivial or none",
     )
-    pretrain.add_argument(
+    command.add_argument(
         "--crop-cell-px", type=_above_zero, default=None, help="width of a red cell in the crops"
     )
-    pretrain.add_argument("--limit", type=_positive, default=None, help="crops to learn from")
-    pretrain.add_argument(
+    command.add_argument("--limit", type=_positive, default=None, help="crops to learn from")
+    command.add_argument(
         "--credit", default="", help="whose crops they are and under which license, for the card"
     )
-    pretrain.add_argument("--seed", type=_whole, default=0)
-    pretrain.add_argument(
+    command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument(
         "--deterministic", action="store_true", help="refuse operations that may vary"
     )
 
-    train = add("train", "Make a bundle from a folder with fields.csv and boxes.csv")
-    train.add_argument("--data", type=Path, required=True, metavar="DIR")
-    train.add_argument("--out", type=Path, required=True, metavar="DIR")
-    train.add_argument("--epochs", type=_positive, default=60)
-    train.add_argument(
+
+def _add_train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--epochs", type=_positive, default=60)
+    command.add_argument(
         "--harden",
         type=_whole,
         default=None,
         help="epochs after these in poor focus and light too; default: a sixth of --epochs",
     )
-    train.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
-    train.add_argument(
+    command.add_argument("--fold-epochs", type=_positive, default=None, help="default: --epochs")
+    command.add_argument(
         "--folds",
         type=int,
         choices=range(1, 6),
         default=1,
         help="fifths of the fields held out in turn, to tell how far to trust the counts",
     )
-    train.add_argument("--seed", type=_whole, default=0)
-    train.add_argument(
+    command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument(
         "--seeds", type=_positive, default=1, help="trainings; the first is the bundle"
     )
-    _add_net(train)
-    train.add_argument("--head", choices=("map", "fc"), default="map")
-    train.add_argument("--supervision", choices=("marks", "counts"), default="marks")
-    train.add_argument(
+    _add_net(command)
+    command.add_argument("--head", choices=("map", "fc"), default="map")
+    command.add_argument("--supervision", choices=("marks", "counts"), default="marks")
+    command.add_argument(
         "--start", type=Path, default=None, metavar="DIR", help="of pretrain's --out"
     )
-    train.add_argument("--limit-fields", type=_positive, default=None, help="fields to learn from")
-
-    recalibrate = add("recalibrate", "Fit anew what a bundle calls unlike its training data")
-    add_bundle(recalibrate)
-    recalibrate.add_argument("--data", type=Path, required=True, metavar="DIR")
-    recalibrate.add_argument("--out", type=Path, required=True, metavar="DIR")
-
-    reproduce = add("reproduce", "Make the ablation's table: what stage 1, heads and marks change")
-    reproduce.add_argument("--data", type=Path, required=True, metavar="DIR")
-    reproduce.add_argument("--out", type=Path, required=True, metavar="DIR")
-    reproduce.add_argument(
-        "--only", action="append", default=[], help="pieces named so; repeatable"
+    command.add_argument(
+        "--limit-fields", type=_positive, default=None, help="fields to learn from"
     )
-    reproduce.add_argument("--jobs", type=_positive, default=2, help="pieces at a time")
-    reproduce.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
-
-    finetune = add("finetune", "Learn from a study's counts, and judge what came out")
-    add_bundle(finetune)
-    finetune.add_argument("--manifest", type=Path, required=True, metavar="FILE.json")
-    finetune.add_argument("--out", type=Path, required=True, metavar="DIR")
-    finetune.add_argument("--epochs", type=_positive, default=None)
-    finetune.add_argument("--seed", type=_whole, default=0)
-
-    bench = add("bench", "Measure how fast a bundle counts here")
-    _add_bench(bench)
-    add_bundle(bench)
-    return main
 
 
-def _add_bench(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("--images", type=Path, default=None, metavar="DIR", help="JPEG files to use")
-    bench.add_argument("--fields", type=_positive, default=16, help="fields, drawn or of DIR")
-    bench.add_argument("--seconds", type=float, default=1.0, help="for each rate, at least")
-    bench.add_argument("--json", action="store_true", help="write JSON")
+def _add_recalibrate(command: argparse.ArgumentParser) -> None:
+    _add_bundle(command)
+    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def _add_reproduce(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--only", action="append", default=[], help="pieces named so; repeatable")
+    command.add_argument("--jobs", type=_positive, default=2, help="pieces at a time")
+    command.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+
+
+def _add_finetune(command: argparse.ArgumentParser) -> None:
+    _add_bundle(command)
+    command.add_argument("--manifest", type=Path, required=True, metavar="FILE.json")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--epochs", type=_positive, default=None)
+    command.add_argument("--seed", type=_whole, default=0)
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--images", type=Path, default=None, metavar="DIR", help="JPEG files to use"
+    )
+    command.add_argument("--fields", type=_positive, default=16, help="fields, drawn or of DIR")
+    command.add_argument("--seconds", type=float, default=1.0, help="for each rate, at least")
+    command.add_argument("--json", action="store_true", help="write JSON")
+    _add_bundle(command)
+
+
+def _add_bundle(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--bundle", type=Path, default=BASE, help="model bundle (folder)")
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
 
 
 def _add_net(command: argparse.ArgumentParser) -> None:
@@ -142,6 +149,27 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cell-px", type=_cell_px, default=None, help="red cells' width in the net"
     )
+
+
+# The commands, what they do, and what adds their options.
+COMMANDS = (
+    ("predict", "Count in pictures", _add_predict),
+    ("evaluate", "Compare with counts made by people", _add_evaluate),
+    (
+        "pretrain",
+        "Teach a backbone to tell cells apart, from class folders of crops",
+        _add_pretrain,
+    ),
+    ("train", "Make a bundle from a folder with fields.csv and boxes.csv", _add_train),
+    ("recalibrate", "Fit anew what a bundle calls unlike its training data", _add_recalibrate),
+    (
+        "reproduce",
+        "Make the ablation's table: what stage 1, heads and marks change",
+        _add_reproduce,
+    ),
+    ("finetune", "Learn from a study's counts, and judge what came out", _add_finetune),
+    ("bench", "Measure how fast a bundle counts here", _add_bench),
+)
 
 
 def net_of(options: argparse.Namespace, head: str = "map") -> tuple[NetConfig, InputConfig]:

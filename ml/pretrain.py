@@ -153,20 +153,17 @@ def fit(
     report: Report,
     check: Callable[[], None] = lambda: None,
 ) -> Classifier:
-    """Train on crops and return the averaged net; keeps its checkpoint in `folder`."""
+    """Train on crops and return the averaged net; keeps its checkpoint in `folder`.
+
+    Raises:
+        BadData: the weights to begin with cannot be used, `folder` holds a training with other
+            settings, or the weights run away.
+    """
     torch.set_num_threads(settings.threads)
     repeatable(settings.deterministic)
     torch.manual_seed(settings.seed)
-    place = device()
-    model = Classifier(net, len(classes))
-    if settings.weights == "imagenet":
-        stage1.load_imagenet(model.backbone, net)
-    elif net.norm == "frozen":
-        raise BadData(
-            "Frozen norms keep what the backbone came with: begin with --weights imagenet, or use "
-            "--norm batch."
-        )
-    model.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = _begin(net, len(classes), settings.weights)
+    model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(model, settings.rate, settings.weight_decay)
     average = checkpoint.Average(model, AVERAGE_DECAY)
     stamp = {
@@ -183,25 +180,16 @@ def fit(
     for epoch in range(first, settings.epochs):
         model.train()
         losses, right, seen = 0.0, 0, 0
-        for number, (canvases, along, labels) in enumerate(
-            batches(crops, scale, settings, epoch), 1
-        ):
+        for number, batch in enumerate(batches(crops, scale, settings, epoch), 1):
             check()
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(epoch * len(crops) + seen, total, settings.rate)
-            with half(place):
-                inputs = canvases.to(place).contiguous(memory_format=torch.channels_last)
-                logits = model(inputs, along)
-            labels = labels.to(place)
-            value = F.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            optimizer.step()
+            value, told_right = _step(model, optimizer, *batch)
             average.update(model)
-            losses += float(value.detach()) * len(labels)
-            right += int((logits.argmax(dim=1) == labels).sum())
-            seen += len(labels)
+            own = len(batch[-1])
+            losses += value * own
+            right += told_right
+            seen += own
             if number % TELL_EVERY == 0 or seen == len(crops):
                 report(
                     f"epoch {epoch + 1}/{settings.epochs}  {seen / len(crops):.0%}  "
@@ -212,6 +200,44 @@ def fit(
         checkpoint.save(folder, model, optimizer, average, epoch + 1, stamp)
     model.load_state_dict(average.state)
     return model.eval().cpu()
+
+
+def _begin(net: NetConfig, classes: int, weights: str) -> Classifier:
+    """Return a net with the weights that training begins with.
+
+    Raises:
+        BadData: they cannot be used or downloaded, or do not go with the net.
+    """
+    model = Classifier(net, classes)
+    if weights == "imagenet":
+        stage1.load_imagenet(model.backbone, net)
+    elif net.norm == "frozen":
+        raise BadData(
+            "Frozen norms keep what the backbone came with: begin with --weights imagenet, or use "
+            "--norm batch."
+        )
+    return model
+
+
+def _step(
+    model: Classifier,
+    optimizer: torch.optim.Optimizer,
+    canvases: Tensor,
+    along: int,
+    labels: Tensor,
+) -> tuple[float, int]:
+    """Learn from a batch of `batches`; return its loss and how many crops the net had right."""
+    place = device()
+    with half(place):
+        inputs = canvases.to(place).contiguous(memory_format=torch.channels_last)
+        logits = model(inputs, along)
+    labels = labels.to(place)
+    value = F.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+    optimizer.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+    optimizer.step()
+    return float(value.detach()), int((logits.argmax(dim=1) == labels).sum())
 
 
 def _digest(crops: Sequence[Crop]) -> str:
