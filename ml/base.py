@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -203,11 +203,12 @@ def _residuals(
     net: Counter, fields: Sequence[Field], config: BundleConfig, report: Report
 ) -> dict[str, list[float]]:
     out: dict[str, list[float]] = {code: [] for code in config.cell_types}
-    counts = count(net, fields, config, Follower(report, "Count the fifth", len(fields)))
-    for true, told in zip(fields, counts, strict=True):
-        for code, raw in told.items():
+    works = _looked(net, fields, config, Follower(report, "Count the fifth", len(fields)))
+    for true, work in zip(fields, works, strict=True):
+        assert work.maps is not None
+        for code, one in zip(config.cell_types, work.maps, strict=True):
             if code in true.counts:
-                out[code].append(calibrate.residual(true.counts[code], raw))
+                out[code].append(calibrate.residual(true.counts[code], one))
     return out
 
 
@@ -218,15 +219,20 @@ def count(
     follow: Callable[[int], None] = lambda done: None,
 ) -> list[dict[str, float]]:
     """Return the raw counts by cell type of each field, its scale searched as for any picture."""
+    return [raw_counts(work, config) for work in _looked(net, fields, config, follow)]
+
+
+def _looked(
+    net: Counter, fields: Sequence[Field], config: BundleConfig, follow: Callable[[int], None]
+) -> Iterator[Work]:
+    """Yield each field as the net sees it."""
     net.channels_last()
-    out: list[dict[str, float]] = []
     for start in range(0, len(fields), CHUNK):
         part = fields[start : start + CHUNK]
         works = [prepare(pictures.read(field.path).image, None, config) for field in part]
         look(net, works, config)
-        out += [raw_counts(work, config) for work in works]
-        follow(len(out))
-    return out
+        yield from works
+        follow(start + len(works))
 
 
 def raw_counts(work: Work, config: BundleConfig) -> dict[str, float]:

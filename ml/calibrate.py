@@ -1,8 +1,9 @@
 """How far to trust a count: 90 % intervals from residuals, and a score for unlike pictures.
 
 Intervals are cross-conformal (Vovk 2015, Annals of Mathematics and Artificial Intelligence 74):
-residuals of fields that the fit which counted them had not seen, scaled by the square root of the
-count (Lei et al. 2018), pooled over the fits and taken at a quantile corrected for their number.
+residuals of fields that the fit which counted them had not seen, pooled over the fits and taken at
+a quantile corrected for their number. Each is scaled by how hard its field is (normalized
+residuals: Papadopoulos et al. 2002, Lei et al. 2018): by the cells that its map leaves undecided.
 They are given to a net trained on all fields, so nothing guarantees their coverage exactly: it is
 measured (docs/training.md). They hold for fields like those; the novelty score says which are not.
 numpy only.
@@ -19,11 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import peaks
+
 Doubles = NDArray[np.float64]
 # Share of true counts that an interval should hold: what the site promises its readers.
 COVERAGE = 0.9
 # With fewer residuals than this the quantile would be their largest one at best: see `quantiles`.
 FEWEST = 19
+# Goes to what a map leaves undecided: a sure one is not always right. 0.02 to 0.2 did about equally
+# well on held-out training fields.
+FLOOR = 0.05
+# What residuals are measured in, as calibration.json calls it: in bundles of before, and since.
+UNITS = ("sqrt(raw + 1)", f"undecided + {FLOOR}")
 # A score of this or more means unlike the training data.
 NOVELTY_THRESHOLD = 0.5
 # Share of pictures like the training data that may be called novel: one in 200, chosen so that
@@ -38,8 +46,8 @@ SHRINKAGE = 0.1
 
 @dataclass(frozen=True)
 class Spread:
-    """How far a count of one type may lie below and above the raw prediction, per sqrt(raw + 1),
-    and from how many residuals that is known.
+    """How far a count of one type may lie below and above the raw prediction, in `unit`s, and from
+    how many residuals that is known.
     """
 
     below: float
@@ -47,14 +55,23 @@ class Spread:
     n: int
 
 
-def unit(raw: float) -> float:
-    """Return what residuals are measured in: counting noise grows with the square root."""
-    return math.sqrt(max(raw, 0.0) + 1.0)
+def unit(raw: float, undecided: float | None) -> float:
+    """Return what residuals are measured in: the cells that a map leaves undecided
+    (`ml.peaks.undecided`).
+
+    They grow as the cells do, not as their square root: what misleads the counter about one cell of
+    a picture misleads it about the others like it. None (bundles of before) stands for that root.
+    """
+    if undecided is None:
+        return math.sqrt(max(raw, 0.0) + 1.0)
+    return undecided + FLOOR
 
 
-def residual(true: float, raw: float) -> float:
-    """Return the scaled residual of one count."""
-    return (true - raw) / unit(raw)
+def residual(true: float, count_map: peaks.Floats, *, by_map: bool = True) -> float:
+    """Return the scaled residual of one count, whose map [h, w] is given."""
+    raw = float(count_map.sum(dtype=np.float64))
+    undecided = peaks.undecided(count_map, peaks.find(count_map, rounded(raw))) if by_map else None
+    return (true - raw) / unit(raw, undecided)
 
 
 def quantiles(residuals: Sequence[float]) -> Spread:
@@ -77,11 +94,11 @@ def quantiles(residuals: Sequence[float]) -> Spread:
     return Spread(max(0.0, below), max(0.0, above), n)
 
 
-def interval(raw: float, spread: Spread) -> tuple[int, int]:
+def interval(raw: float, spread: Spread, undecided: float | None) -> tuple[int, int]:
     """Return the lowest and highest whole count inside the interval about a raw prediction."""
-    value = rounded(raw)
-    low = math.ceil(raw - spread.below * unit(raw) - 1e-9)
-    high = math.floor(raw + spread.above * unit(raw) + 1e-9)
+    value, one = rounded(raw), unit(raw, undecided)
+    low = math.ceil(raw - spread.below * one - 1e-9)
+    high = math.floor(raw + spread.above * one + 1e-9)
     return max(0, min(low, value)), max(high, value)
 
 
@@ -186,17 +203,20 @@ def _tail(distances: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """calibration.json of a bundle."""
+    """calibration.json of a bundle; `by_map`: whether what a map leaves undecided is the unit of
+    its spreads.
+    """
 
     spreads: Mapping[str, Spread]
     novelty: Novelty
+    by_map: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         hue = self.novelty.hue
         return {
             "coverage": COVERAGE,
-            "unit": "sqrt(raw + 1)",
+            "unit": UNITS[self.by_map],
             "intervals": {
                 code: {"below": s.below, "above": s.above, "n": s.n}
                 for code, s in self.spreads.items()
@@ -222,6 +242,7 @@ class Calibration:
                 str(code): Spread(float(s["below"]), float(s["above"]), int(s["n"]))
                 for code, s in data["intervals"].items()
             }
+            by_map = bool(UNITS.index(data["unit"]))
             told = data["novelty"]
             hue = told.get("hue")
             novelty = Novelty(
@@ -232,7 +253,7 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"This bundle's calibration.json is not complete: {error}.") from None
-        return cls(spreads, novelty)
+        return cls(spreads, novelty, by_map)
 
 
 def _short(values: Doubles) -> list[Any]:

@@ -30,7 +30,7 @@ from ml.optics import hue
 from ml.predict import Predictor
 from ml.progress import Reporter
 from ml.replay import Example
-from ml.tuning import Own, Task, raw_counts, tune
+from ml.tuning import Own, Task, count_maps, tune
 
 # Chosen by hand.
 EPOCHS = 16
@@ -135,7 +135,7 @@ def run(options: Options, reporter: Reporter) -> None:
     candidate = bundles.Bundle(
         config=config,
         weights={name: value.numpy() for name, value in net.state_dict().items()},
-        calibration=calibrate.Calibration(spreads, novelty),
+        calibration=replace(base.calibration, spreads=spreads, novelty=novelty),
         metrics={},
         card=_card(base.card, len(learned.own), manifest, replay),
         replay=base.replay,
@@ -255,10 +255,11 @@ def _calibrate(
         end = PREPARED + (FOLDED - PREPARED) * (number + 1) / (max(parts) + 1)
         fitted = _widened(net, len(task.types))
         tune(fitted, fold, _within(reporter, start, end, "Learning how far to trust the counts"))
-        for example, raws in zip(unseen, raw_counts(fitted, unseen), strict=True):
+        for example, maps in zip(unseen, count_maps(fitted, unseen), strict=True):
             for index, code in enumerate(task.types):
                 if example.known[index]:
-                    told = calibrate.residual(float(example.counts[index]), float(raws[index]))
+                    true = float(example.counts[index])
+                    told = calibrate.residual(true, maps[index], by_map=base.calibration.by_map)
                     residuals[code].append(told)
     return {
         code: _spread(values, base.calibration.spreads.get(code))

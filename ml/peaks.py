@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +12,8 @@ Floats = NDArray[np.float32]
 # Standard deviation in map pixels of what one cell leaves on the map (`ml.targets.SIGMA`, a bit
 # more for what the net adds).
 SIGMA = 0.9
+# Map pixels as far as this from a mark may be its cell's: three standard deviations hold 99 %.
+REACH = 3 * SIGMA
 
 
 def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
@@ -48,6 +53,37 @@ def find(count_map: Floats, number: int) -> list[tuple[float, float]]:
     height, width = count_map.shape
     found += [(width / 2, height / 2)] * (number - len(found))
     return found
+
+
+def undecided(count_map: Floats, points: Sequence[tuple[float, float]]) -> float:
+    """Return how many cells a map leaves undecided: 0 where each mark holds just one.
+
+    A mark holds what lies within `REACH` and nearer to it than to any other. Of the m cells that
+    it holds, m |1 - m| are undecided: below 1 the variance of a yes or no of chance m. What no
+    mark holds is undecided as a whole.
+    """
+    values = count_map.astype(np.float64).ravel()
+    if not len(points):
+        return float(values.sum())
+    height, width = count_map.shape
+    at = np.array(points)
+    steps = np.arange(-math.ceil(REACH), math.ceil(REACH) + 1)
+    columns, rows = (np.floor(at[:, i, None]).astype(np.intp) + steps for i in (0, 1))
+    down, across = rows + 0.5 - at[:, 1:], columns + 0.5 - at[:, :1]
+    apart = np.square(down)[:, :, None] + np.square(across)[:, None, :]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
+        :, None, :
+    ]
+    mark, row, column = np.nonzero(inside & (apart <= REACH**2))
+    place, apart = rows[mark, row] * width + columns[mark, column], apart[mark, row, column]
+    nearest = np.full(len(values), np.inf)
+    np.minimum.at(nearest, place, apart)
+    own = apart == nearest[place]
+    mark, place = mark[own], place[own]
+    # Marks on one spot share what lies there.
+    shared = np.bincount(place, minlength=len(values))
+    held = np.bincount(mark, values[place] / shared[place], minlength=len(at))
+    return float((held * np.abs(1.0 - held)).sum() + values[shared == 0].sum())
 
 
 def strongest(count_map: Floats) -> float:

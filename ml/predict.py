@@ -155,10 +155,14 @@ class Predictor:
         step = STRIDE / work.factor
         counts, marks = {}, []
         for index, code in enumerate(config.cell_types):
-            raw = float(work.maps[index].sum(dtype=np.float64))
-            low, high = calibrate.interval(raw, calibration.spreads[code])
-            counts[code] = Count(calibrate.rounded(raw), low, high, raw)
-            for x, y in peaks.find(work.maps[index], counts[code].value):
+            one = work.maps[index]
+            raw = float(one.sum(dtype=np.float64))
+            value = calibrate.rounded(raw)
+            points = peaks.find(one, value)
+            undecided = peaks.undecided(one, points) if calibration.by_map else None
+            low, high = calibrate.interval(raw, calibration.spreads[code], undecided)
+            counts[code] = Count(value, low, high, raw)
+            for x, y in points:
                 marks.append(
                     SuggestedMark(
                         code,

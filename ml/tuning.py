@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ml import checkpoint
 from ml.nets import Counter
+from ml.optics import Floats
 from ml.processor import device, half
 from ml.replay import Example
 from ml.targets import Batch, loss, mark_map, type_weights
@@ -178,11 +179,7 @@ class _Late(nn.Module):
 
 
 @torch.inference_mode()
-def raw_counts(net: Counter, examples: Sequence[Example]) -> list[Any]:
-    """Return the raw counts [types] of each example."""
+def count_maps(net: Counter, examples: Sequence[Example]) -> list[Floats]:
+    """Return the maps [types, h, w] of each example."""
     pad = empty_slide(net)
-    out = []
-    for example in examples:
-        batch = collate([example], pad)
-        out.append(net.late(batch.inputs).counts[0].numpy().astype(np.float64))
-    return out
+    return [net.late(collate([one], pad).inputs).maps[0].numpy() for one in examples]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,3 +62,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(trained: Path) -> Path:
     """The bundle of `trained`: it counts badly, and learns fast."""
     return trained / "bundle"
+
+
+@pytest.fixture
+def older(small: Path, tmp_path: Path) -> Path:
+    """The small bundle as it was before hues were kept and intervals went by the map."""
+    folder = shutil.copytree(small, tmp_path / "older")
+    file = folder / "calibration.json"
+    calibration = json.loads(file.read_text())
+    del calibration["novelty"]["hue"]
+    calibration["unit"] = "sqrt(raw + 1)"
+    file.write_text(json.dumps(calibration))
+    return folder

@@ -122,6 +122,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("calibration.json", lambda d: d.update(intervals=[1])),
         "calibration.json is not complete",
     ),
+    "unknown unit": (
+        edit("calibration.json", lambda d: d.update(unit="cells")),
+        "calibration.json is not complete",
+    ),
     "novelty of another net": (
         edit("calibration.json", lambda d: d["novelty"].update(centers=[[0.0, 1.0]])),
         "does not fit its net",

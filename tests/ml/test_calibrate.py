@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -13,30 +14,51 @@ from ml import calibrate
 from ml.calibrate import Spread
 
 RAW = st.floats(0.0, 500.0)
+UNDECIDED = st.none() | st.floats(0.0, 50.0)
 SPREADS = st.builds(Spread, st.floats(0.0, 5.0), st.floats(0.0, 5.0), st.integers(1, 500))
 
 
-def counted(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Raw predictions that are off by a share of the counting noise, and true counts."""
-    raw = rng.uniform(0.0, 40.0, n)
-    true = np.maximum(0, np.rint(raw + 0.3 + 0.4 * np.sqrt(raw + 1) * rng.standard_normal(n)))
-    return raw, true
+def counted(
+    rng: np.random.Generator, n: int, least: float = 0.2, most: float = 4.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Raw predictions, the cells they leave undecided, and true counts off by as much."""
+    raw = rng.uniform(4.0, 40.0, n)
+    undecided = np.exp(rng.uniform(np.log(least), np.log(most), n))
+    true = np.maximum(0, np.rint(raw + undecided * (0.3 + rng.standard_normal(n))))
+    return raw, undecided, true
+
+
+def learned(rng: np.random.Generator, n: int) -> Spread:
+    """Return the spread that such fields give."""
+    fields = zip(*counted(rng, n), strict=True)
+    return calibrate.quantiles([(t - r) / calibrate.unit(r, u) for r, u, t in fields])
+
+
+def covered(fields: Iterable[tuple[float, float, float]], spread: Spread) -> float:
+    """Return the share of true counts inside their intervals."""
+    held = []
+    for raw, undecided, true in fields:
+        low, high = calibrate.interval(float(raw), spread, float(undecided))
+        held.append(low <= true <= high)
+    return float(np.mean(held))
 
 
 @pytest.mark.parametrize("n", [60, 300])
 def test_new_fields_are_covered_as_often_as_said(n: int) -> None:
     rng = np.random.default_rng(0)
-    covered = []
-    for _ in range(40):
-        raw, true = counted(rng, n)
-        spread = calibrate.quantiles(
-            [calibrate.residual(t, r) for t, r in zip(true, raw, strict=True)]
-        )
-        new_raw, new_true = counted(rng, 200)
-        for r, t in zip(new_raw, new_true, strict=True):
-            low, high = calibrate.interval(float(r), spread)
-            covered.append(low <= t <= high)
-    assert 0.88 <= np.mean(covered) <= 0.96
+    shares = [covered(zip(*counted(rng, 200), strict=True), learned(rng, n)) for _ in range(40)]
+    assert 0.88 <= np.mean(shares) <= 0.96
+
+
+def test_easy_fields_hard_ones_and_large_pictures_are_covered_alike() -> None:
+    rng = np.random.default_rng(2)
+    spread = learned(rng, 600)
+    for least, most in ((0.5, 1.0), (2.0, 4.0)):
+        fields = zip(*counted(rng, 2000, least, most), strict=True)
+        assert 0.85 <= covered(fields, spread) <= 0.95
+    # Nine fields in one picture, all misled alike.
+    raw, undecided, true = counted(rng, 2000)
+    assert 0.85 <= covered(zip(9 * raw, 9 * undecided, 9 * true, strict=True), spread) <= 0.95
 
 
 def test_a_bias_is_seen_by_the_intervals() -> None:
@@ -54,29 +76,47 @@ def test_few_residuals_give_wider_intervals() -> None:
         calibrate.quantiles([])
 
 
-@given(RAW, SPREADS)
-def test_an_interval_is_whole_not_negative_and_holds_the_count(raw: float, spread: Spread) -> None:
-    low, high = calibrate.interval(raw, spread)
+@given(RAW, SPREADS, UNDECIDED)
+def test_an_interval_is_whole_not_negative_and_holds_the_count(
+    raw: float, spread: Spread, undecided: float | None
+) -> None:
+    low, high = calibrate.interval(raw, spread, undecided)
     assert isinstance(low, int)
     assert isinstance(high, int)
     assert 0 <= low <= calibrate.rounded(raw) <= high
 
 
-@given(RAW, RAW, SPREADS)
-def test_a_higher_count_never_has_a_lower_interval(a: float, b: float, spread: Spread) -> None:
-    few, many = sorted((a, b))
+@given(RAW, RAW, SPREADS, UNDECIDED)
+def test_a_higher_count_never_has_a_lower_interval(
+    a: float, b: float, spread: Spread, undecided: float | None
+) -> None:
+    few, many = (calibrate.interval(raw, spread, undecided) for raw in sorted((a, b)))
+    assert few[1] <= many[1]
     # Below 1 cell the lower end rests at 0, and -x / sqrt(x + 1) may not rise yet.
-    assert calibrate.interval(few, spread)[1] <= calibrate.interval(many, spread)[1]
-    if spread.below <= 2.0:
-        assert calibrate.interval(few, spread)[0] <= calibrate.interval(many, spread)[0]
+    if undecided is not None or spread.below <= 2.0:
+        assert few[0] <= many[0]
 
 
-@given(RAW, SPREADS, st.floats(0.0, 2.0))
-def test_more_doubt_never_makes_an_interval_shorter(raw: float, s: Spread, more: float) -> None:
-    low, high = calibrate.interval(raw, s)
-    lower, higher = calibrate.interval(raw, Spread(s.below + more, s.above + more, s.n))
-    assert lower <= low
-    assert higher >= high
+@given(RAW, SPREADS, st.floats(0.0, 2.0), st.floats(0.0, 50.0))
+def test_more_doubt_never_makes_an_interval_shorter(
+    raw: float, s: Spread, more: float, undecided: float
+) -> None:
+    low, high = calibrate.interval(raw, s, undecided)
+    wider = Spread(s.below + more, s.above + more, s.n)
+    for lower, higher in (
+        calibrate.interval(raw, wider, undecided),
+        calibrate.interval(raw, s, undecided + more),
+    ):
+        assert lower <= low
+        assert higher >= high
+
+
+@pytest.mark.parametrize(("raw", "interval"), [(0.0, (0, 0)), (3.0, (2, 4)), (24.0, (22, 26))])
+def test_intervals_of_bundles_of_before_grow_with_the_root_of_the_count(
+    raw: float, interval: tuple[int, int]
+) -> None:
+    spread = Spread(0.53, 0.54, 657)
+    assert calibrate.interval(raw, spread, None) == interval
 
 
 @pytest.mark.parametrize(("raw", "whole"), [(-0.4, 0), (0.49, 0), (0.5, 1), (1.5, 2), (2.49, 2)])

@@ -63,6 +63,8 @@ def test_a_candidate_and_a_verdict_come_out(tuned: tuple[Path, list[dict]], smal
 
     before, made = bundle.load(small), bundle.load(out / "bundle")
     assert made.config.cell_types == before.config.cell_types
+    assert made.calibration.by_map
+    assert made.calibration.spreads != before.calibration.spreads
     assert made.metrics["fields"] == {"train": 4, "holdout": 2}
     assert "## Fine-tuned\n\nOn 4 fields counted in a study" in made.card
     assert made.replay is not None
@@ -143,6 +145,14 @@ def test_a_new_type_alone_leaves_the_others_as_they_are(tmp_path: Path, cli: Cli
             assert new.counts[code].raw == pytest.approx(old.counts[code].raw, rel=0.01)
         assert new.counts["RETIC"].value == pytest.approx(12, abs=3)
         assert new.counts["RETIC"].low < new.counts["RETIC"].high
+
+
+def test_intervals_of_a_bundle_of_before_stay_in_its_unit(
+    older: Path, manifest: Path, tmp_path: Path, cli: Cli
+) -> None:
+    status, _, error = cli(*arguments(older, manifest, tmp_path / "out", epochs=1))
+    assert status == 0, error
+    assert not bundle.load(tmp_path / "out" / "bundle").calibration.by_map
 
 
 def test_a_new_type_beside_the_others_is_learned_with_them(

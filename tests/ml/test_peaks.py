@@ -56,6 +56,39 @@ def test_an_empty_map_puts_what_is_missing_in_its_middle() -> None:
     assert peaks.find(drawn([(5.0, 5.0)]), 0) == []
 
 
+def undecided(count_map: np.ndarray) -> float:
+    """What a map leaves undecided, with as many marks as it counts."""
+    return peaks.undecided(count_map, peaks.find(count_map, int(count_map.sum() + 0.5)))
+
+
+def test_what_a_map_is_sure_of_is_decided_and_the_rest_is_not() -> None:
+    sure, doubtful = drawn([(8.0, 8.0), (11.0, 8.0), (20.0, 25.0)]), drawn([(30.0, 12.0)])
+    assert undecided(sure) < 0.1
+    assert undecided(np.zeros((10, 20), dtype=np.float32)) == 0.0
+    # A cell that is there by a chance of 0.6 or 0.4: marked, or no mark of it.
+    for mass, left in ((0.6, 0.6 * 0.4), (0.4, 0.4)):
+        assert undecided(sure + mass * doubtful) - undecided(sure) == pytest.approx(left, abs=0.03)
+    # Two cells under one mark.
+    two = 2.0 * drawn([(8.0, 8.0)])
+    assert peaks.undecided(two, [(8.0, 8.0)]) == pytest.approx(2.0, abs=0.1)
+    # Marks on one spot share it.
+    assert peaks.undecided(two, [(8.0, 8.0), (8.0, 8.0)]) == pytest.approx(0.0, abs=0.1)
+
+
+def test_two_pictures_in_one_leave_as_much_undecided_as_each() -> None:
+    rng = np.random.default_rng(0)
+    one, other = (
+        sum(
+            (m * drawn([(x, y)]) for x, y, m in rng.uniform((5, 5, 0.5), (35, 25, 1.3), (6, 3))),
+            start=np.zeros((30, 40), dtype=np.float32),
+        ).astype(np.float32)
+        for _ in range(2)
+    )
+    apart = [peaks.undecided(each, peaks.find(each, 5)) for each in (one, other)]
+    points = [(x + left, y) for left, m in ((0, one), (40, other)) for x, y in peaks.find(m, 5)]
+    assert peaks.undecided(np.hstack([one, other]), points) == pytest.approx(sum(apart), abs=1e-5)
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 24), st.integers(1, 24))
 def test_there_are_always_as_many_as_counted_and_all_inside(

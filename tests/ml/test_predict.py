@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ml import pictures
+from ml import calibrate, peaks, pictures
 from ml.evaluate import CHUNK
 from ml.predict import FieldPrediction, Predictor
 from ml.synthetic import SyntheticField, render
@@ -62,6 +62,20 @@ def test_a_count_is_the_sum_of_its_map_and_has_as_many_marks(told: list[FieldPre
             own = [mark for mark in answer.marks if mark.cell_type == code]
             assert len(own) == count.value
         assert all(0 <= mark.x < 640 and 0 <= mark.y < 480 for mark in answer.marks)
+
+
+def test_intervals_go_by_the_map_and_those_of_bundles_of_before_by_the_count(
+    small: Path, older: Path
+) -> None:
+    image = smear(3).image
+    for path in (small, older):
+        predictor = Predictor(path, 1)
+        answer = predictor.predict([image])[0]
+        for layer, (code, count) in zip(answer.count_map, answer.counts.items(), strict=True):
+            undecided = peaks.undecided(layer, peaks.find(layer, count.value))
+            spread = predictor.bundle.calibration.spreads[code]
+            told = calibrate.interval(count.raw, spread, undecided if path == small else None)
+            assert (count.low, count.high) == told
 
 
 def test_marks_lie_on_cells(told: list[FieldPrediction], fields: list[SyntheticField]) -> None:

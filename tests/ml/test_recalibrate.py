@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
-
-import pytest
 
 from benchmarks.strangers import gray
 from ml import calibrate, pictures
 from ml.predict import Predictor
 from tests.ml.conftest import Cli
 from tests.ml.making import MICRONS, smear
-
-
-@pytest.fixture
-def older(small: Path, tmp_path: Path) -> Path:
-    """The small bundle as it was before hues were kept."""
-    folder = shutil.copytree(small, tmp_path / "older")
-    file = folder / "calibration.json"
-    calibration = json.loads(file.read_text())
-    del calibration["novelty"]["hue"]
-    file.write_text(json.dumps(calibration))
-    return folder
 
 
 def novelties(bundle: Path, data: Path) -> tuple[list[float], list[float]]:
