@@ -27,11 +27,11 @@ Doubles = NDArray[np.float64]
 COVERAGE = 0.9
 # With fewer residuals than this the quantile would be their largest one at best: see `quantiles`.
 FEWEST = 19
-# Goes to what a map leaves undecided: a sure one is not always right. 0.02 to 0.2 did about equally
-# well on held-out training fields.
-FLOOR = 0.05
+# Added to the variance, since a sure map is not always right. 0.02 to 0.2 did about equally well on
+# held-out training fields.
+FLOOR = 0.02
 # What residuals are measured in, as calibration.json calls it: in bundles of before, and since.
-UNITS = ("sqrt(raw + 1)", f"undecided + {FLOOR}")
+UNITS = ("sqrt(raw + 1)", f"sqrt(undecided + undecided^2 + {FLOOR})")
 # A score of this or more means unlike the training data.
 NOVELTY_THRESHOLD = 0.5
 # Share of pictures like the training data that may be called novel: one in 200, chosen so that
@@ -56,15 +56,17 @@ class Spread:
 
 
 def unit(raw: float, undecided: float | None) -> float:
-    """Return what residuals are measured in: the cells that a map leaves undecided
-    (`ml.peaks.undecided`).
+    """Return what residuals are measured in: the standard deviation that comes of the cells which
+    a map leaves undecided (`ml.peaks.undecided`).
 
-    They grow as the cells do, not as their square root: what misleads the counter about one cell of
-    a picture misleads it about the others like it. None (bundles of before) stands for that root.
+    Were they decided one by one by chance, their number would be the variance. But what misleads
+    the counter about one cell of a picture misleads it about the others like it: to that belongs a
+    part that grows with the number itself. Both alike did best on held-out training fields
+    (docs/training.md). None (bundles of before) stands for the square root of the count.
     """
     if undecided is None:
         return math.sqrt(max(raw, 0.0) + 1.0)
-    return undecided + FLOOR
+    return math.sqrt(undecided + undecided**2 + FLOOR)
 
 
 def residual(true: float, count_map: peaks.Floats, *, by_map: bool = True) -> float:
