@@ -31,7 +31,7 @@ from ml.predict import FieldPrediction, Predictor
 
 RESAMPLES = 2000
 CHUNK = 16
-# Fields of each split that are changed or spoiled.
+# Fields of each split and lab that are changed or spoiled.
 CHANGED = 60
 
 
@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, default=None)
     parser.add_argument("--bundle", type=Path, default=BASE)
     parser.add_argument("--splits", nargs="+", default=["test", "external"])
-    parser.add_argument("--fields", type=int, default=None, help="of each split, at most")
+    parser.add_argument("--fields", type=int, default=None, help="of each split and lab, at most")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     predictor = Predictor(options.bundle, 1)
@@ -76,7 +76,11 @@ def read_smears(
     guess = predictor.bundle.config.input.guess
     out = []
     for split in splits:
-        for field in read_fields(data, splits=[split])[:limit]:
+        seen: Counter[str] = Counter()
+        for field in read_fields(data, splits=[split]):
+            seen[field.group] += 1
+            if limit is not None and seen[field.group] > limit:
+                continue
             image = pictures.read(field.path).image
             width = field.cell_px or guess * math.sqrt(image.width * image.height)
             count = field.counts.get("RBC")

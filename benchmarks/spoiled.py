@@ -107,9 +107,13 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "two layers of cells": ("crowded", crowded(2)),
     "three layers": ("crowded", crowded(3)),
     "four layers": ("crowded", crowded(4)),
+    "light to one side -20 %": ("uneven", aslant(0.2)),
+    "light to one side -30 %": ("uneven", aslant(0.3)),
+    "light to corners -10 %": ("uneven", vignetted(0.1)),
+    "light to corners -30 %": ("uneven", vignetted(0.3)),
 }
 
-# What no fault is meant for, as counts change little.
+# What changes counts little: no fault is meant for it, or one that costs the reader little.
 BORNE: dict[str, Spoil] = {
     "light to one side -20 %": aslant(0.2),
     "light to one side -30 %": aslant(0.3),

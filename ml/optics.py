@@ -8,6 +8,8 @@ which is also what convolutions pad with: beyond the border lies empty slide.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,25 @@ PROBE_SIDE = 160
 HUE_EVERY = 6
 HUE_STAINED = 0.25
 HUE_LEAST = 0.02
+# Light over the slide is found in so many blocks each way, of as many places each way.
+BLOCKS = 8
+PLACES = 10
+# Glass is the light part of a block, but not its lightest: cells' rims shine.
+GLASS = (0.7, 0.95)
+# Shade takes green and red alike, stain takes green: a block whose light part is greener by this
+# much less (natural logarithm) than the greenest tenth of them is covered by cells. Chosen by hand
+# on training fields, whole and with parts laid over by cells.
+COVERED = 0.05
+GREENEST = round(0.9 * (BLOCKS**2 - 1))
+# With fewer blocks of glass than this nothing is known of the light.
+FEWEST_BLOCKS = 16
+# A block that is darker than the surface by this much (natural logarithm) counts for a third.
+DARKER = 0.03
+ROUNDS = 5
+# Draws the surface toward even light where few blocks tell.
+EVEN = 0.1
+# Percentile of the light that is taken as the empty slide's, as `InputConfig.background`.
+EMPTY = 0.92
 
 
 def background(image: Image.Image, config: InputConfig) -> Floats:
@@ -55,16 +76,87 @@ def density(pixels: NDArray[np.uint8], light: Floats, config: InputConfig) -> Fl
     return out
 
 
+@dataclass(frozen=True)
+class Lamp:
+    """How evenly the empty slide is lit: the logarithm of its light as a quadratic in x and y, both
+    from -1 to 1 over the picture, 0 where it is what `background` finds. `fall`: the share of the
+    light that the darkest place lacks.
+    """
+
+    terms: NDArray[np.float64]
+    fall: float
+
+    def over(self, rows: int, columns: int) -> Floats:
+        """Return the light [rows, columns] as a share of what `background` finds."""
+        y = ((2.0 * np.arange(rows) + 1.0) / rows - 1.0)[:, None]
+        x = ((2.0 * np.arange(columns) + 1.0) / columns - 1.0)[None, :]
+        same, to_x, to_y, to_xx, to_xy, to_yy = self.terms
+        logs = (to_x * x + to_xx * x * x) + (same + to_y * y + to_yy * y * y) + to_xy * y * x
+        return np.asarray(np.exp(logs), dtype=np.float32)
+
+
+def lamp(pixels: NDArray[np.uint8]) -> Lamp:
+    """Find how evenly the empty slide is lit in a picture [h, w, 3]; even where too little of it
+    is seen.
+
+    Fitted to the glass of blocks: those above the surface count in full, those below it, which
+    cells may cover, ever less (iteratively reweighted least squares).
+    """
+    places = np.arange(BLOCKS * PLACES)
+    rows, columns = (places * side // (BLOCKS * PLACES) for side in pixels.shape[:2])
+    probe = pixels[rows, :, :2].astype(np.uint16)[:, columns]
+    # Green with its red behind it: sorted together.
+    blocks = (probe[..., 1] * 256 + probe[..., 0]).reshape(BLOCKS, PLACES, BLOCKS, PLACES)
+    blocks = np.sort(blocks.swapaxes(1, 2).reshape(BLOCKS**2, PLACES**2), axis=1)
+    first, last = (round(share * PLACES**2) for share in GLASS)
+    glass = blocks[:, first:last]
+    green, red = (np.log(np.maximum(c.mean(axis=1), 1.0)) for c in (glass // 256, glass % 256))
+    greener = green - red
+    bare = greener > np.sort(greener)[GREENEST] - COVERED
+    if bare.sum() < FEWEST_BLOCKS:
+        return Lamp(np.zeros(6), 0.0)
+    weights = bare.astype(np.float64)
+    for _ in range(ROUNDS):
+        weighed = _BLOCK_TERMS * weights[:, None]
+        terms = np.linalg.solve(weighed.T @ _BLOCK_TERMS + _TO_EVEN, weighed.T @ green)
+        weights = bare * np.exp(np.minimum(green - _BLOCK_TERMS @ terms, 0.0) / DARKER)
+    ends = _EDGE_TERMS @ terms
+    # Level it so that as many pixels lie above the empty slide's light as before.
+    terms[0] = 0.0
+    seen = probe[..., 1]
+    level = _empty(seen / Lamp(terms, 0.0).over(*seen.shape)) / max(1.0, _empty(seen))
+    terms[0] = math.log(max(level, 1e-3))
+    return Lamp(terms, 1.0 - math.exp(ends.min() - ends.max()))
+
+
+def _empty(values: NDArray[Any]) -> float:
+    place = round(EMPTY * (values.size - 1))
+    return float(np.partition(values.ravel(), place)[place])
+
+
+def _quadratic(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the terms of a quadratic, [n * n, 6], at all pairs of `places` [n]."""
+    y, x = (part.ravel() for part in np.meshgrid(places, places, indexing="ij"))
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+_BLOCK_TERMS = _quadratic((np.arange(BLOCKS) + 0.5) / BLOCKS * 2.0 - 1.0)
+_EDGE_TERMS = _quadratic(np.linspace(-1.0, 1.0, BLOCKS + 1))
+_TO_EVEN = EVEN * np.diag([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+
 def hue(pixels: NDArray[np.uint8], light: Floats) -> NDArray[np.float64]:
     """Return the color of what is stained like most of a field: that of its red cells.
 
     [2]: the share of their density that is in green, and by how much blue's share is above red's.
     Eosin and hemoglobin take green light most (eosin's peak is at 515 to 520 nm) and blue more than
     red: both are high in a Romanowsky stain, whatever the lab, and low in gray pictures, in other
-    dyes, and where red and blue were mistaken. NaN where nothing is stained.
+    dyes, and where red and blue were mistaken. NaN where nothing is stained. Shade counts for no
+    stain.
     """
-    levels = np.maximum(pixels[::HUE_EVERY, ::HUE_EVERY].reshape(-1, 3), 1)
-    densities = np.maximum(-np.log(levels / light), 0.0)
+    levels = np.maximum(pixels[::HUE_EVERY, ::HUE_EVERY], 1)
+    lit = lamp(pixels).over(*levels.shape[:2])[..., None]
+    densities = np.maximum(-np.log(levels / (light * lit)), 0.0).reshape(-1, 3)
     total = densities.sum(axis=1)
     stained = total > HUE_STAINED
     if stained.sum() < HUE_LEAST * len(total):

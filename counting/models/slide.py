@@ -108,6 +108,7 @@ class Fault(models.TextChoices):
     BRIGHT = "bright", _("overexposed")
     FAINT = "faint", _("stain too faint")
     CROWDED = "crowded", _("cells crowded")
+    UNEVEN = "uneven", _("uneven light")
 
     @property
     def words(self) -> str:
@@ -121,6 +122,10 @@ _FAULT_WORDS = {
     Fault.BRIGHT: _("Overexposed, cells fade into white: take it again with less light."),
     Fault.FAINT: _("The stain is too faint to tell cells apart: stain the smear anew."),
     Fault.CROWDED: _("Cells lie on top of each other: take a field where the smear is thinner."),
+    Fault.UNEVEN: _(
+        "Uneven light: center the lamp and the condenser, hold the camera straight, "
+        "and take it again."
+    ),
 }
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from benchmarks.spoiled import blurred, crowded, exposed, faint
+from benchmarks.spoiled import Spoil, aslant, blurred, crowded, exposed, faint, vignetted
+from ml.config import InputConfig
+from ml.optics import background, hue
 from ml.predict import Predictor
 from ml.quality import FAULTS
 from ml.synthetic import STAINS, render
@@ -60,10 +62,12 @@ def test_a_small_compressed_field_passes(base: Predictor) -> None:
         ("bright", exposed(3.0)),
         ("faint", faint(0.14)),
         ("crowded", crowded(4)),
+        ("uneven", aslant(0.3)),
+        ("uneven", vignetted(0.35)),
     ],
 )
 def test_what_is_wrong_is_found(
-    base: Predictor, fields: list[Image.Image], fault: str, spoil
+    base: Predictor, fields: list[Image.Image], fault: str, spoil: Spoil
 ) -> None:
     told = faults(base, [spoil(image, CELL_PX) for image in fields])
     assert all(fault in found for found in told), told
@@ -74,6 +78,33 @@ def test_a_little_blur_or_less_light_is_no_fault(
 ) -> None:
     for spoil in (blurred(0.02), exposed(0.6), faint(0.8)):
         assert faults(base, [spoil(image, CELL_PX) for image in fields]) == [set()] * len(fields)
+
+
+@pytest.mark.parametrize("shade", [aslant(0.3), vignetted(0.35)])
+def test_uneven_light_is_said_to_be_that_and_nothing_else(
+    base: Predictor, fields: list[Image.Image], shade: Spoil
+) -> None:
+    plain = base.predict(fields)
+    shaded = base.predict([shade(image, CELL_PX) for image in fields])
+    assert [told.quality.faults for told in shaded] == [("uneven",)] * len(fields)
+    for before, after in zip(plain, shaded, strict=True):
+        assert after.quality.layers == pytest.approx(before.quality.layers, abs=0.06)
+        assert after.quality.stain == pytest.approx(before.quality.stain, rel=0.15)
+
+
+@pytest.mark.parametrize("part", [(0.5, 1.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_part_that_cells_cover_wholly_is_not_unlit(
+    base: Predictor, fields: list[Image.Image], part: tuple[float, float]
+) -> None:
+    covered = []
+    for image in fields:
+        pixels = np.asarray(image).copy()
+        cell = np.percentile(pixels[..., 1], 25)
+        color = pixels[np.abs(pixels[..., 1] - cell) < 2.0].mean(axis=0)
+        columns, rows = round(part[0] * image.width), round(part[1] * image.height)
+        pixels[:rows, :columns] = np.minimum(pixels[:rows, :columns], color)
+        covered.append(Image.fromarray(pixels))
+    assert not any("uneven" in found for found in faults(base, covered))
 
 
 def test_an_empty_slide_is_not_out_of_focus_faint_or_crowded(base: Predictor) -> None:
@@ -96,3 +127,11 @@ def test_the_command_says_what_to_do(cli: Cli, fields: list[Image.Image], tmp_pa
     (row,) = json.loads(out)
     assert row["faults"] == ["blurred"]
     assert row["quality"]["sharpness"] < 1.45
+
+
+def test_shade_is_no_color_of_red_cells(fields: list[Image.Image]) -> None:
+    config = InputConfig()
+    for image in fields:
+        shaded = aslant(0.3)(image, CELL_PX)
+        plain, dim = (hue(np.asarray(each), background(each, config)) for each in (image, shaded))
+        assert dim == pytest.approx(plain, abs=0.02)
