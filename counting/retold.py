@@ -67,6 +67,10 @@ SENTENCES = (
     ),
     _("Worse for %(types)s on %(fields)s: %(told)s. The current model stays."),
     _("Better on %(fields)s: %(told)s. Goes live."),
+    _(
+        "Better on %(fields)s, but by no more than chance may give: %(told)s. "
+        "The current model stays. Count more hold-out fields to tell."
+    ),
     _("No better on %(fields)s: %(told)s. The current model stays."),
     _("%(n)s hold-out field"),
     _("%(n)s hold-out fields"),

@@ -121,14 +121,21 @@ def score(
     types: Sequence[str],
     *,
     intervals: bool = True,
+    slides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return n and, per cell type that was counted, all of `metrics.score` and the share of true
     counts inside the prediction's interval.
+
+    Where the fields' `slides` are given, they are told as numbers, and each type's absolute error
+    in each field: so that two models can be compared field by field.
 
     A type the model does not know gets the best constant instead, the median of these very counts,
     and says so ("constant"): whoever learns it must do better than any one number would.
     """
     out: dict[str, Any] = {"n": len(truths), "types": {}}
+    if slides:
+        names = list(dict.fromkeys(slides))
+        out["slides"] = [names.index(slide) for slide in slides]
     for code in types:
         rows = [(t[code], s) for t, s in zip(truths, answers, strict=True) if code in t]
         if not rows:
@@ -142,6 +149,9 @@ def score(
             scores["covered"] = sum(inside) / len(inside)
         else:
             scores["constant"] = True
+        if slides:
+            off = iter([abs(there - here) for there, here in zip(told, true, strict=True)])
+            scores["errors"] = [next(off) if code in t else None for t in truths]
         out["types"][code] = scores
     return out
 

@@ -156,6 +156,7 @@ def _judge(
     challenger = Predictor(options.out / "bundle", options.threads)
     entries = manifest.of("holdout")
     truths: list[Mapping[str, int]] = []
+    slides: list[str] = []
     told: dict[str, list[evaluate.Told]] = {"champion": [], "candidate": []}
     for number, entry in enumerate(entries, 1):
         step = f"Judging on hold-out field {number} of {len(entries)}"
@@ -166,11 +167,12 @@ def _judge(
             reporter.log(f"Left out hold-out field {entry.field.name}: {_why(error)}")
             continue
         truths.append(entry.field.counts)
+        slides.append(entry.field.group)
         scale = [entry.microns_per_pixel]
         told["champion"] += [evaluate.told(f) for f in champion.predict([image], scale)]
         told["candidate"] += [evaluate.told(f) for f in challenger.predict([image], scale)]
     scores = {
-        name: evaluate.score(truths, answers, manifest.cell_types, intervals=False)
+        name: evaluate.score(truths, answers, manifest.cell_types, intervals=False, slides=slides)
         for name, answers in told.items()
     }
     verdict = gate.judge(

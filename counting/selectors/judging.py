@@ -25,6 +25,7 @@ class Outcome(TextChoices):
 
     NOT_JUDGED = "not_judged", gettext_lazy("Not judged")
     NOT_BETTER = "not_better", gettext_lazy("Not better")
+    BY_CHANCE = "by_chance", gettext_lazy("Not clearly better")
     BETTER = "better", gettext_lazy("Better")
 
 
@@ -35,6 +36,8 @@ def outcome(metrics: dict[str, Any]) -> Outcome:
     if not champion or not candidate or not gate.can_judge(champion, candidate, **limits):
         return Outcome.NOT_JUDGED
     verdict = gate.judge(champion, candidate, tolerance=GATE_TOLERANCE, **limits)
+    if verdict.by_chance:
+        return Outcome.BY_CHANCE
     return Outcome.BETTER if verdict.promote else Outcome.NOT_BETTER
 
 
@@ -107,6 +110,14 @@ def what_is_known(version: ModelVersion, champion: ModelVersion) -> str:
         )
     if found == Outcome.BETTER:
         return _("On %(n)d held-out fields, %(new)s was better than %(old)s.") % words
+    if found == Outcome.BY_CHANCE:
+        return (
+            _(
+                "On %(n)d held-out fields, %(new)s was better than %(old)s, but by no more than "
+                "chance may give."
+            )
+            % words
+        )
     return _("On %(n)d held-out fields, %(new)s was not better than %(old)s.") % words
 
 

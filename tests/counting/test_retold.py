@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -94,7 +95,7 @@ def _refuses(node: ast.AST) -> bool:
     )
 
 
-def _metrics(n: int, *, new: str = "", **errors: float) -> dict[str, object]:
+def _metrics(n: int, *, new: str = "", **errors: float) -> dict[str, Any]:
     """Errors by cell type; `new` is one that the champion does not know."""
     types: dict[str, dict[str, object]] = {
         code: {"n": n, "mae": mae, "mean": 9.0} for code, mae in errors.items()
@@ -145,6 +146,18 @@ def test_a_verdict(
     assert not list(detector.english([told]))
     with translation.override("en"):
         assert retold(text) == text
+
+
+def test_a_gain_that_chance_may_give() -> None:
+    before, after = _metrics(6, RBC=1.5), _metrics(6, RBC=1.25)
+    before["slides"] = after["slides"] = [0] * 6
+    before["types"]["RBC"]["errors"] = [9, 0, 0, 0, 0, 0]
+    after["types"]["RBC"]["errors"] = [0, 1, 2, 2, 2, 0.5]
+    text = gate.judge(before, after, tolerance=0.1, min_fields=5).text
+    assert text.startswith("Better on 6 hold-out fields, but by no more than chance")
+    told = retold(text)
+    assert "6 lapang pandang uji" in told
+    assert "eritrosit meleset 1,25, semula 1,50" in told
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,10 @@ def test_a_candidate_and_a_verdict_come_out(tuned: tuple[Path, list[dict]], smal
     for who in ("champion", "candidate"):
         assert result[who]["n"] == 2
         assert set(result[who]["types"]) == {"RBC", "WBC", "PLT"}
+        # What the gate compares the two by, field by field.
+        assert result[who]["slides"] == [0, 1]
+        for told_of in result[who]["types"].values():
+            assert sum(told_of["errors"]) / 2 == told_of["mae"]
     assert isinstance(result["verdict"]["promote"], bool)
     assert result["verdict"]["text"].endswith(".")
 

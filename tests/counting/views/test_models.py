@@ -14,14 +14,22 @@ from tests.counting.conftest import People, bare_fields, count
 pytestmark = pytest.mark.django_db
 
 
-def measured(n: int, off: float) -> dict[str, Any]:
+Off = float | list[int]
+
+
+def measured(n: int, off: Off) -> dict[str, Any]:
+    """Metrics of a model that was off by so much; in each of `n` fields where that is told."""
+    if isinstance(off, list):
+        told = {"n": n, "mae": sum(off) / n, "mean": 20.0, "errors": off}
+        return {"n": n, "slides": [0] * n, "types": {"RBC": told}}
     return {"n": n, "types": {"RBC": {"n": n, "mae": off, "mean": 20.0}}}
 
 
-def candidate(study: Study, n: int, off: float) -> ModelVersion:
+def candidate(study: Study, n: int, off: Off) -> ModelVersion:
     """Add a candidate that was off by so much on `n` hold-out fields; the champion by 2 cells."""
     champion = registry.champion(study)
-    metrics = {"champion": measured(n, 2.0), "candidate": measured(n, off)}
+    before: Off = [2] * n if isinstance(off, list) else 2.0
+    metrics = {"champion": measured(n, before), "candidate": measured(n, off)}
     made = registry.add_candidate(
         parent=champion, bundle=registry.folder(champion), data_hash="x", metrics=metrics
     )
@@ -46,16 +54,30 @@ def candidate(study: Study, n: int, off: float) -> ModelVersion:
         (6, 2.0, "Not better", "On 6 held-out fields, v2 was not better than v1.", "not_better"),
         (6, 9.0, "Not better", "On 6 held-out fields, v2 was not better than v1.", "not_better"),
         (6, 1.0, "Champion changed", "On 6 held-out fields, v2 was better than v1.", "better"),
+        (
+            6,
+            [1, 1, 0, 1, 2, 1],
+            "Champion changed",
+            "On 6 held-out fields, v2 was better than v1.",
+            "better",
+        ),
+        (
+            6,
+            [0, 2, 2, 3, 2, 2],
+            "Not clearly better",
+            "v2 was better than v1, but by no more than chance may give.",
+            "by_chance",
+        ),
     ],
 )
 def test_who_overrules_the_gate_is_told_what_is_known(
-    alice: Client, study: Study, n: int, off: float, badge: str, known: str, found: str
+    alice: Client, study: Study, n: int, off: Off, badge: str, known: str, found: str
 ) -> None:
     version = candidate(study, n, off)
     models = f"/studies/{study.pk}/models/"
     shown = alice.get(models).content.decode()
-    badges = {word for word in ("Not judged", "Not better", "Champion changed") if word in shown}
-    assert badges == {badge}
+    words = ("Not judged", "Not better", "Not clearly better", "Champion changed")
+    assert {word for word in words if word in shown} == {badge}
     assert f'action="/models/{version.pk}/promote/"' not in shown
 
     # Who did not see the question cannot answer it.
