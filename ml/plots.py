@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ml import metrics
 from ml.metrics import Doubles
 
 MISSING = "install matplotlib (`pip install -r benchmarks/plots.txt`) and call this again."
-# The normal distribution's share of 95 % (Bland and Altman 1986).
-LIMITS = 1.96
 Drawn = tuple[Path, str]
 
 
@@ -38,14 +37,11 @@ def bland_altman(path: Path, title: str, true: Doubles, told: Doubles) -> Drawn:
     """Draw differences over means with the bias and the limits of agreement."""
     true, told = _known(true, told)
     apart, mean = told - true, (told + true) / 2
-    bias, spread = float(apart.mean()), float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
+    bias, upper = metrics.bias(true, told), metrics.limit(true, told, 1)
+    reach = 0.0 if upper is None else upper - bias
     with _axes(path, title, "mean of both counts", "program - people") as axes:
         axes.scatter(mean, apart, s=14, alpha=0.6, linewidths=0)
-        for value, style in (
-            (bias, "-"),
-            (bias - LIMITS * spread, "--"),
-            (bias + LIMITS * spread, "--"),
-        ):
+        for value, style in ((bias, "-"), (bias - reach, "--"), (bias + reach, "--")):
             axes.axhline(value, color="black", linestyle=style, linewidth=1)
             axes.annotate(
                 f"{value:+.1f}",
@@ -55,10 +51,7 @@ def bland_altman(path: Path, title: str, true: Doubles, told: Doubles) -> Drawn:
                 textcoords="offset points",
                 fontsize=8,
             )
-    return (
-        path,
-        f"{title}: Bland-Altman, bias {bias:+.2f}, limits of agreement ±{LIMITS * spread:.2f}",
-    )
+    return path, f"{title}: Bland-Altman, bias {bias:+.2f}, limits of agreement ±{reach:.2f}"
 
 
 @dataclass(frozen=True)
