@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ml import plots
+from ml import metrics, plots
 from ml.ablation import KINDS, SHIPPED, Place
 from ml.data import BASE_TYPES
 from ml.files import read_json, write_bytes
@@ -29,6 +30,11 @@ SETS = {
     "external": "Another lab's fields (BCDD), never trained on",
 }
 FILE = "results.md"
+# Means of the same numbers may differ by less than this.
+ROUNDING = 1e-9
+# Where the plots lie beside it, as in the project's docs/; those of another backbone have other
+# names, so that both reports may lie side by side.
+PICTURES = "pictures/results"
 HOW_TO_READ = """\
 How to read the tables: MAE is by how many cells a field's count is off on average; bias is the
 same with its sign (above 0: too many counted); RMSE weighs large errors more; R² is the share of
@@ -37,13 +43,15 @@ is the sum of all errors over the sum of all cells. "Published accuracy" is 1 - 
 true| / sum true over all fields (Alam and Islam 2019): over- and undercounts of different fields
 cancel in it, so that it can be high where single fields are wrong. Counts are rounded to whole
 cells. A figure is the mean over seeds (trainings that differ by chance only), with its bootstrap
-95 % interval over fields and seeds. So few seeds show less than all of what chance does to a
-training, and stage 1 was trained once: intervals are rather too narrow than too wide."""
+95 % interval."""
+INTERVALS = """\
+Intervals are over fields and seeds: what other fields and other seeds might have given is what
+"chance" means below. So few seeds show less than all of what chance does to a training, and stage 1
+was trained once: intervals are rather too narrow than too wide."""
 THE_FIFTY = """\
 The paper reports about 50 % better counts by learning single cells first. Here, "better by" is how
 much smaller the mean error per field is than that of the same net trained from scratch, in the
-same fields and with as many seeds. Where the interval holds 0, these fields and trainings cannot
-tell a difference from chance."""
+same fields and with as many seeds. Where the interval holds 0, it may all be chance."""
 TOGETHER = """\
 | fields | cells | off by, from scratch | off by, stage 1 first | better by, cells a field \
 (95 % interval) | better by (95 % interval; the paper: about 50 %) |
@@ -54,10 +62,12 @@ the same fields that hardly agree cannot both be met: an error measured by BCCD'
 more about the labels than about the counter."""
 
 
-def write(place: Place, *, imagenet: bool) -> Path:
-    """Write results.md and its plots into `place.out` from the pieces that are done."""
+def write(place: Place, *, only: Sequence[str], imagenet: bool) -> Path:
+    """Write results.md and its plots into `place.out` from the pieces that are done; `only` is told
+    as it was asked for.
+    """
     rows, truth = read_rows(place), read_truth(place.data)
-    parts = [_head(place, rows, imagenet)]
+    parts = [_head(place, rows, truth, only, imagenet)]
     for name, title in SETS.items():
         if name in truth.counts:
             parts.append(_table(name, title, rows, truth))
@@ -68,19 +78,29 @@ def write(place: Place, *, imagenet: bool) -> Path:
     return file
 
 
-def _head(place: Place, rows: Sequence[Row], imagenet: bool) -> str:
+def _head(
+    place: Place, rows: Sequence[Row], truth: Truth, only: Sequence[str], imagenet: bool
+) -> str:
     sizes = {row.backbone: row.size for row in rows}
+    asked = shlex.join(word for name in only for word in ("--only", name))
+    command = f"python -m ml reproduce --data DATA --out OUT {asked}".rstrip()
     lines = [
-        "# Results",
-        "Made by `python -m ml reproduce --data DATA --out OUT"
+        f"# Results with {' and '.join(sorted(sizes))}",
+        f"Made by `{command}"
         + (" --quick`: sizes for tests, the figures mean nothing." if place.quick else "`."),
         HOW_TO_READ,
+        INTERVALS,
     ]
     for backbone, size in sorted(sizes.items()):
         lines.append(
             f"- {backbone}: {size['epochs']} epochs, pictures scaled so that a red cell is "
             f"{size['cell_px']:.0f} pixels wide. {_stage1(place, backbone)}"
         )
+        lines += [
+            f"- At this size and in so few epochs {backbone} counts {CELLS[code]} no better than "
+            "one number for all fields would, however it begins and learns."
+            for code in _guessed([row for row in rows if row.backbone == backbone], truth)
+        ]
     lines.append(
         "- Stage 1 is trained once for each backbone; its seeds share it. The head fc sees whole "
         "pictures in a square of fixed size. With counts only, no field is ever cropped; the "
@@ -94,6 +114,19 @@ def _head(place: Place, rows: Sequence[Row], imagenet: bool) -> str:
         )
         lines.append(f"- ImageNet weights {why}: no rows of theirs.")
     return "\n\n".join(lines)
+
+
+def _guessed(rows: Sequence[Row], truth: Truth) -> list[str]:
+    """Return the cell types of the test fields that no row counts better than the best constant."""
+    guessed = []
+    for code, true in truth.counts.get("test", {}).items():
+        known = np.isfinite(true)
+        tables = [row.told["test"][code][known] for row in rows if "test" in row.told]
+        if known.any() and tables:
+            least = min(float(np.abs(told - true[known, None]).mean()) for told in tables)
+            if least > metrics.constant_mae(true[known]) - ROUNDING:
+                guessed.append(code)
+    return guessed
 
 
 def _stage1(place: Place, backbone: str) -> str:
@@ -230,7 +263,7 @@ def _said(change: Change) -> str:
         return f"{told}; better, and by more than chance"
     if high < 0:
         return f"{told}; worse, and by more than chance"
-    return f"{told}; no difference that these fields and trainings tell from chance"
+    return f"{told}; no difference beyond chance"
 
 
 def _words(row: Row) -> str:
@@ -242,7 +275,7 @@ def _plots(place: Place, rows: Sequence[Row], truth: Truth) -> str:
     """Draw the plots and return the Markdown that shows them."""
     if not plots.able():
         return f"Plots were left out: {plots.MISSING}"
-    drawn = []
+    drawn, folder = [], place.out / PICTURES
     shipped = [r for r in rows if (r.backbone, r.head, r.supervision) == SHIPPED] or list(rows)
     best = shipped[-1]
     for name in ("test", "external"):
@@ -250,8 +283,9 @@ def _plots(place: Place, rows: Sequence[Row], truth: Truth) -> str:
             true = truth.counts[name]["RBC"]
             told = best.told[name]["RBC"].mean(axis=1)
             title = f"Red cells: {SETS[name].split(',')[0]}"
-            drawn.append(plots.scatter(place.out / f"counted-{name}.svg", title, true, told))
-            drawn.append(plots.bland_altman(place.out / f"agreement-{name}.svg", title, true, told))
+            for kind, draw in (("counted", plots.scatter), ("agreement", plots.bland_altman)):
+                file = folder / f"{kind}-{name}-{best.backbone}.svg"
+                drawn.append(draw(file, title, true, told))
     for backbone in sorted({row.backbone for row in rows}):
         curves = [
             plots.Curve(
@@ -263,12 +297,12 @@ def _plots(place: Place, rows: Sequence[Row], truth: Truth) -> str:
             for row in rows
             if row.backbone == backbone
         ]
-        drawn.append(plots.learning(place.out / f"learning-{backbone}.svg", backbone, curves))
+        drawn.append(plots.learning(folder / f"learning-{backbone}.svg", backbone, curves))
     if "old" in truth.counts and "test" in truth.counts:
         a, b = truth.counts["test"]["RBC"], truth.counts["old"]["RBC"]
-        drawn.append(plots.label_noise(place.out / "label-noise.svg", a, b))
+        drawn.append(plots.label_noise(folder / "label-noise.svg", a, b))
     name = f"{_words(best).replace(' | ', ', ')}, mean of {best.seeds} seed(s)"
-    images = "\n".join(f"![{alt}]({path.name})" for path, alt in drawn)
+    images = "\n".join(f"![{alt}]({PICTURES}/{path.name})" for path, alt in drawn)
     return f"## Plots\n\nCounts are those of {name}.\n\n{images}\n\n{NOISE}"
 
 

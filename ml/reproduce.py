@@ -143,7 +143,7 @@ def reproduce(
         report(f"This will take about {duration(seconds / jobs)}. Killed, it goes on when called.")
     for group in (first, then):
         _run([job for job in group if not job.done], jobs, report, check)
-    file = reports.write(place, imagenet=imagenet)
+    file = reports.write(place, only=only, imagenet=imagenet)
     report(f"Wrote {file}")
     return file
 

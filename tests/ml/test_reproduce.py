@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ml import plots
+from ml import plots, report
 from ml.ablation import SHIPPED, Place, pieces, run_piece
 from ml.files import read_json
 from ml.progress import Cancelled
@@ -16,6 +17,7 @@ from ml.results import Row, Truth, compare, scored
 from tests.ml.conftest import Cli
 from tests.ml.making import start
 from tests.ml.tiny import write_crops, write_fields
+from tests.stack import ROOT
 
 MARKS = "hemanet-scratch-map-marks"
 STAGE1 = "hemanet-stage1-map-marks"
@@ -31,6 +33,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(cli: Cli, data: Path, out: Path, *only: str) -> tuple[int, str, str]:
     named = [word for name in only for word in ("--only", name)]
     return cli("reproduce", "--data", data, "--out", out, "--quick", "--jobs", "1", *named)
+
+
+def fixed(text: str) -> set[str]:
+    """Return a report's headings and heads of tables, without backbones and numbers."""
+    lines = re.findall(r"^#.*|^\|.*(?=\n\|---)", text, re.MULTILINE)
+    return {re.sub(r"hemanet|resnet18|\d[\d.]*", "#", line) for line in lines}
 
 
 def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
@@ -52,10 +60,24 @@ def test_tells_the_time_makes_the_pieces_and_writes_what_they_say(
         "red cells a field",
         "held-out ones right, of 3 classes",
         "ImageNet weights are not asked for with --quick: no rows of theirs.",
+        f"reproduce --data DATA --out OUT --only {MARKS} --only {STAGE1} --quick`",
+        # One epoch on ten fields.
+        "hemanet counts red cells no better than one number for all fields would",
+        report.INTERVALS,
     ):
         assert words in text
+    # The project's own results say the same, but for the numbers.
+    for name in ("results.md", "results-resnet18.md"):
+        committed = (ROOT / "docs" / name).read_text()
+        assert fixed(text) <= fixed(committed)
+        for words in (report.HOW_TO_READ, report.THE_FIFTY, report.NOISE):
+            assert words in committed
+        for picture in re.findall(r"\]\((.*\.svg)\)", committed):
+            assert picture.startswith(report.PICTURES)
+            assert (ROOT / "docs" / picture).is_file()
     if plots.able():
-        assert (tmp_path / "learning-hemanet.svg").read_text().startswith("<?xml")
+        drawn = tmp_path / report.PICTURES / "learning-hemanet.svg"
+        assert drawn.read_text().startswith("<?xml")
     else:
         assert "Plots were left out: install matplotlib" in text
 
