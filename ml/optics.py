@@ -150,9 +150,9 @@ def hue(pixels: NDArray[np.uint8], light: Floats) -> NDArray[np.float64]:
 
     [2]: the share of their density that is in green, and by how much blue's share is above red's.
     Eosin and hemoglobin take green light most (eosin's peak is at 515 to 520 nm) and blue more than
-    red: both are high in a Romanowsky stain, whatever the lab, and low in gray pictures, in other
-    dyes, and where red and blue were mistaken. NaN where nothing is stained. Shade counts for no
-    stain.
+    red, or by some cameras about as much: both are high in a Romanowsky stain and low in gray
+    pictures and most other dyes; eosin alone takes green yet more. Shade counts for no stain. NaN
+    where nothing is stained.
     """
     levels = np.maximum(pixels[::HUE_EVERY, ::HUE_EVERY], 1)
     lit = lamp(pixels).over(*levels.shape[:2])[..., None]

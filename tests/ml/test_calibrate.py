@@ -150,7 +150,7 @@ def test_known_pictures_are_known_and_far_ones_are_not() -> None:
     assert np.mean([wider.score(row) < calibrate.NOVELTY_THRESHOLD for row in far]) > 0.9
 
 
-def test_red_cells_paler_than_any_known_are_novel_and_redder_ones_are_not() -> None:
+def test_red_cells_outside_of_what_is_known_are_novel_and_somewhat_redder_ones_are_not() -> None:
     rng = np.random.default_rng(0)
     hues = rng.normal([0.43, 0.05], 0.01, (400, 2))
     hues[::50] = np.nan
@@ -159,7 +159,9 @@ def test_red_cells_paler_than_any_known_are_novel_and_redder_ones_are_not() -> N
         features, ["lab"] * 400, calibrate.fit_hue(hues, ["lab"] * 200 + ["other"] * 200)
     )
     middle = features.mean(axis=0)
-    gray, swapped, red = np.array([0.33, 0.0]), np.array([0.43, -0.05]), np.array([0.55, 0.3])
+    gray, swapped, red = np.array([0.33, 0.0]), np.array([0.43, -0.05]), np.array([0.5, 0.3])
+    eosin = np.array([0.85, 0.02])
+    assert fitted.score(middle, eosin) > calibrate.NOVELTY_THRESHOLD
     assert fitted.score(middle, gray) > calibrate.NOVELTY_THRESHOLD
     assert fitted.score(middle, swapped) > calibrate.NOVELTY_THRESHOLD
     known = [fitted.score(middle, row) for row in (red, np.full(2, np.nan), hues[1])]
@@ -167,12 +169,30 @@ def test_red_cells_paler_than_any_known_are_novel_and_redder_ones_are_not() -> N
     # A lab whose own slides are that pale teaches it so.
     wider = fitted.with_center(features, rng.normal(gray, 0.01, (400, 2)))
     assert wider.score(middle, gray) < calibrate.NOVELTY_THRESHOLD
+    assert wider.score(middle, eosin) > calibrate.NOVELTY_THRESHOLD
+    # Likewise one whose slides are that red.
+    wider = fitted.with_center(features, rng.normal(eosin, 0.01, (400, 2)))
+    assert wider.score(middle, eosin) < calibrate.NOVELTY_THRESHOLD
     # What is written is read again.
     kept = calibrate.Calibration({}, fitted)
     again = calibrate.Calibration.from_dict(json.loads(json.dumps(kept.to_dict())))
-    assert again.novelty.score(middle, gray) == pytest.approx(fitted.score(middle, gray), abs=1e-3)
+    for hue in (gray, swapped, eosin):
+        assert again.novelty.score(middle, hue) == pytest.approx(
+            fitted.score(middle, hue), abs=1e-3
+        )
+
+
+def test_a_bundle_that_knows_no_most_sets_none() -> None:
+    """Bundles made before had none; retraining on a study's fields leaves them so."""
+    rng = np.random.default_rng(0)
+    older = calibrate.Hue.from_dict({"usual": [0.43, 0.05], "least": [0.4, 0.0]})
+    for hue in (older, older.wider(rng.normal([0.43, 0.05], 0.01, (40, 2)))):
+        assert hue.ratio(np.array([0.95, 0.3])) == 0.0
+        assert hue.ratio(np.array([0.33, 0.3])) > 1.0
+        assert calibrate.Hue.from_dict(json.loads(json.dumps(hue.to_dict()))).most is None
 
 
 def test_where_nothing_is_stained_no_hue_is_known() -> None:
     hue = calibrate.fit_hue(np.full((5, 2), np.nan), ["a", "a", "b", "b", "b"])
     assert hue.ratio(np.array([0.0, 0.0])) == 0.0
+    assert hue.ratio(np.array([0.9, 0.0])) == 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.strangers import gray
+from benchmarks.strangers import CHANGES
 from ml import calibrate, pictures
 from ml.predict import Predictor
 from tests.ml.conftest import Cli
@@ -12,11 +12,12 @@ from tests.ml.making import MICRONS, smear
 
 
 def novelties(bundle: Path, data: Path) -> tuple[list[float], list[float]]:
-    """Return the novelty of known smears, and of the same in gray."""
+    """Return the novelty of known smears, and of the same in gray and dyed as a tissue is."""
     predictor = Predictor(bundle, 1)
     smears = [pictures.read(data / f"{seed}.png").image for seed in range(4)]
-    strange = [gray(image, 50.0) for image in smears]
-    told = predictor.predict([*smears, *strange], [MICRONS] * 8)
+    dyes = (CHANGES["gray"], CHANGES["hematoxylin and eosin"])
+    strange = [dye(image, 50.0) for dye in dyes for image in smears]
+    told = predictor.predict([*smears, *strange], [MICRONS] * 12)
     return [one.novelty for one in told[:4]], [one.novelty for one in told[4:]]
 
 
@@ -30,6 +31,8 @@ def test_an_older_bundle_learns_what_red_cells_look_like(
     assert "Open  11/11  " in told
     assert "What is like these fields  33/33  " in told
     before, after = novelties(older, data), novelties(out, data)
+    hue = json.loads((out / "calibration.json").read_text())["novelty"]["hue"]
+    assert hue["least"][0] < hue["usual"][0] < hue["most"] < 1.0
     # As it is made by a training.
     assert after == novelties(trained / "bundle", data)
     assert min(after[1]) > max(*after[0], calibrate.NOVELTY_THRESHOLD)
