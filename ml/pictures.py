@@ -7,6 +7,7 @@ through here. Needs Pillow only, so that the web process may use it.
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
@@ -34,6 +35,9 @@ Image.MAX_IMAGE_PIXELS = None
 # A picture whose largest value fits in fewer bits than its container comes from a camera with
 # that many bits; scaling it by the container would leave it nearly black.
 CAMERA_BITS = (8, 10, 12, 14, 16)
+# How Pillow calls color of 16 bits, little and big end first, and each one's other half.
+DEEP_COLOR = {"RGB;16L": "RGB;16B", "RGB;16B": "RGB;16L"}
+DEEP_COLOR["RGB;16N"] = DEEP_COLOR["RGB;16L" if sys.byteorder == "little" else "RGB;16B"]
 
 
 class BadPicture(ValueError):
@@ -87,9 +91,10 @@ def read(
 ) -> Picture:
     """Decode `source` (bytes, a path, or an open file that can seek) into 8-bit RGB.
 
-    16-bit gray is scaled by the camera's bit depth, transparency is laid on white, EXIF
-    orientation is applied, and no metadata stays behind. Decoding takes four bytes of memory a
-    pixel, and as much again for a picture that lies on its side or is not RGB.
+    16-bit gray and color are scaled by the camera's bit depth, transparency is laid on white,
+    EXIF orientation is applied, and no metadata stays behind. Decoding takes four bytes of memory
+    a pixel, and as much again for a picture that lies on its side, is not RGB, or is color of 10
+    to 14 bits.
 
     enough: the pixels that the reader can use. A larger picture is halved as often as that many
     remain, a JPEG already while it is decoded, which takes a fourth of the memory each time.
@@ -181,7 +186,10 @@ def _decode(file: BinaryIO, max_pixels: int, enough: int | None) -> Picture:
     if shrink > 1:
         image.draft(None, (width // shrink, height // shrink))  # does nothing where it is no JPEG
     drafted = image.size != (width, height)
+    lower = _lower_halves(image)
     image.load()
+    if lower:
+        _deep_color(image, file, lower)
     on_its_side = image.getexif().get(ExifTags.Base.Orientation) in ON_ITS_SIDE
     ImageOps.exif_transpose(image, in_place=True)
     image = to_rgb(image)
@@ -226,6 +234,39 @@ def _convert(strip: Image.Image) -> Image.Image:
 def _on_white(strip: Image.Image) -> Image.Image:
     layer = strip.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _lower_halves(image: Image.Image) -> list[ImageFile._Tile]:
+    """Return the tiles that decode the lower eight bits of each value of a picture of 16-bit color
+    that is not loaded yet; none for others.
+
+    Pillow keeps the upper eight bits; told that the other end comes first, it keeps the lower ones.
+    """
+    out = []
+    for tile in getattr(image, "tile", []):
+        args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if not args or args[0] not in DEEP_COLOR:
+            return []
+        out.append(tile._replace(args=(DEEP_COLOR[args[0]], *args[1:])))
+    return out
+
+
+def _deep_color(image: Image.Image, file: BinaryIO, lower: list[ImageFile._Tile]) -> None:
+    """Scale color of 10 to 14 bits, loaded as the upper eight of 16, by the camera's bit depth."""
+    high = max(int(high) for _, high in image.getextrema())  # type: ignore[misc]
+    bits = next(bits for bits in CAMERA_BITS if high < 2 ** (bits - 8))
+    if bits == CAMERA_BITS[-1]:
+        return
+    file.seek(0)
+    low = Image.open(file, formats=FORMATS)
+    low.tile = lower
+    low.load()
+    scale = 255.0 / (2**bits - 1)
+    above = [min(255, round(256 * value * scale)) for value in range(256)]
+    below = [round(value * scale) for value in range(256)]
+    for box in strips(image.size):
+        parts = image.crop(box).point(3 * above), low.crop(box).point(3 * below)
+        image.paste(ImageChops.add(*parts), box)
 
 
 def _deep_gray(image: Image.Image) -> Callable[[Image.Image], Image.Image]:

@@ -8,6 +8,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ml.synthetic import SyntheticField, render
@@ -33,17 +35,62 @@ def smear_file(seed: int, kind: str = "PNG") -> bytes:
     return encoded(smear(seed).image, kind)
 
 
-def png_bomb() -> bytes:
-    """Return a PNG of a few kilobytes that claims 40000 x 40000 pixels."""
+def png(width: int, height: int, bits: int, kind: int, body: bytes) -> bytes:
+    """Return a PNG of these lines, each behind its filter's byte."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
 
-    head = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
-    body = zlib.compress(b"\0" * 40_001 * 20)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, body) for name, body in parts)
+
+
+def png_bomb() -> bytes:
+    """Return a PNG of a few kilobytes that claims 40000 x 40000 pixels."""
+    return png(40_000, 40_000, 8, 0, b"\0" * 40_001 * 20)
+
+
+def deep(image: Image.Image, bits: int) -> NDArray[np.int64]:
+    """Return the values [h, w, 3] that a camera of so many bits gives of what is in a picture."""
+    values: NDArray[np.int64] = np.asarray(image.convert("RGB"), np.int64) * (2**bits - 1) // 255
+    return values
+
+
+def deep_png(values: NDArray[np.int64]) -> bytes:
+    """Return a PNG of 16-bit color."""
+    height, width, _ = values.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    return png(width, height, 16, 2, lines)
+
+
+def deep_tiff(values: NDArray[np.int64], end: str = "<") -> bytes:
+    """Return a plain TIFF of 16-bit color, little (<) or big (>) end first."""
+    height, width, _ = values.shape
+    data = values.astype(f"{end}u2").tobytes()
+    depths = 8 + len(data)
+    short, long = 3, 4
+    tags = [
+        (256, short, 1, width),
+        (257, short, 1, height),
+        (258, short, 3, depths),  # bits a value: where they are written
+        (259, short, 1, 1),  # not compressed
+        (262, short, 1, 2),  # RGB
+        (273, long, 1, 8),  # where the pixels are
+        (277, short, 1, 3),
+        (278, short, 1, height),
+        (279, long, 1, len(data)),
+    ]
+    head = b"II" if end == "<" else b"MM"
+    out = head + struct.pack(f"{end}HI", 42, depths + 6) + data + struct.pack(f"{end}3H", *[16] * 3)
+    out += struct.pack(f"{end}H", len(tags))
+    for tag, kind, number, value in tags:
+        alone = kind == short and number == 1
+        told = struct.pack(f"{end}HH", value, 0) if alone else struct.pack(f"{end}I", value)
+        out += struct.pack(f"{end}HHI", tag, kind, number) + told
+    return out + struct.pack(f"{end}I", 0)
 
 
 def animation() -> bytes:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import io
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 from django.test import Client
+from numpy.typing import NDArray
 from PIL import Image
 
 from counting.models import Field, Slide
 from tests.counting.conftest import upload
-from tests.counting.pictures import REFUSED, encoded, smear, smear_file
+from tests.counting.pictures import (
+    REFUSED,
+    deep,
+    deep_png,
+    deep_tiff,
+    encoded,
+    smear,
+    smear_file,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +117,27 @@ def test_deep_gray_keeps_its_contrast(bob: Client, slide: Slide, bits: int) -> N
     wanted_low, wanted_high = gray.getextrema()
     assert abs(low - wanted_low) <= 12
     assert abs(high - wanted_high) <= 12
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (deep_png, "camera.png"),
+        (deep_tiff, "camera.tif"),
+        (functools.partial(deep_tiff, end=">"), "camera.tif"),
+    ],
+)
+def test_deep_color_keeps_its_light(
+    bob: Client, slide: Slide, bits: int, kind: Callable[[NDArray[np.int64]], bytes], name: str
+) -> None:
+    image = smear(1).image
+    # A camera's white: what is brightest tells how many bits it has.
+    image.paste((255, 255, 255), (0, 0, 4, 4))
+    status, body = send(bob, slide, kind(deep(image, bits)), name)
+    assert status == 201
+    off = np.abs(np.asarray(stored(body["id"]), int) - np.asarray(image, int))
+    assert off.max() <= 1
 
 
 def test_transparency_lies_on_white(bob: Client, slide: Slide) -> None:
