@@ -159,7 +159,7 @@ def test_red_cells_outside_of_what_is_known_are_novel_and_somewhat_redder_ones_a
         features, ["lab"] * 400, calibrate.fit_hue(hues, ["lab"] * 200 + ["other"] * 200)
     )
     middle = features.mean(axis=0)
-    gray, swapped, red = np.array([0.33, 0.0]), np.array([0.43, -0.05]), np.array([0.5, 0.3])
+    gray, swapped, red = np.array([0.33, 0.0]), np.array([0.43, -0.05]), np.array([0.7, 0.3])
     eosin = np.array([0.85, 0.02])
     assert fitted.score(middle, eosin) > calibrate.NOVELTY_THRESHOLD
     assert fitted.score(middle, gray) > calibrate.NOVELTY_THRESHOLD
