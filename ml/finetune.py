@@ -30,7 +30,7 @@ from ml.optics import hue
 from ml.predict import Predictor
 from ml.progress import Reporter
 from ml.replay import Example
-from ml.tuning import Own, Task, count_maps, tune
+from ml.tuning import Own, Task, blend, count_maps, tune
 
 # Chosen by hand.
 EPOCHS = 16
@@ -42,6 +42,10 @@ FOLDS = 3
 FOLD_EPOCHS = 0.5
 # With fewer residuals of its own, a study keeps the base's intervals where those are wider.
 OWN_RESIDUALS = 10
+# How far the weights go from the champion's to the learned ones: half way is better than all the
+# way, from 4 fields to 40 (docs/training.md, "Learning from few fields"). A new type's output knew
+# nothing before: it needs all of what is learned.
+SHARE, SHARE_OF_NEW = 0.5, 1.0
 # Shares of the work, for the progress line.
 PREPARED, FOLDED, TUNED = 0.15, 0.5, 0.9
 
@@ -123,12 +127,16 @@ def run(options: Options, reporter: Reporter) -> None:
         folder=options.out / "checkpoint" / "all",
         stamp=stamp,
         kept=kept,
+        new=len(types) > len(base.config.cell_types),
     )
     if words := checkpoint.difference(task.folder, stamp):
         reporter.log(f"{options.out} holds another training, which ends here: {words}.")
-    spreads = _calibrate(champion.net, base, task, reporter)
-    net = _widened(champion.net, len(types))
+    share = SHARE_OF_NEW if task.new else SHARE
+    spreads = _calibrate(champion.net, base, task, share, reporter)
+    start = _widened(champion.net, len(types))
+    net = copy.deepcopy(start)
     tune(net, task, _within(reporter, FOLDED, TUNED, "Learning the study's counts"))
+    net = blend(start, net, share)
     novelty = base.calibration.novelty.with_center(
         np.stack(learned.features), np.stack(learned.hues)
     )
@@ -137,7 +145,7 @@ def run(options: Options, reporter: Reporter) -> None:
         weights={name: value.numpy() for name, value in net.state_dict().items()},
         calibration=replace(base.calibration, spreads=spreads, novelty=novelty),
         metrics={},
-        card=_card(base.card, len(learned.own), manifest, replay),
+        card=_card(base.card, len(learned.own), manifest, replay, share),
         replay=base.replay,
     )
     _judge(champion, candidate, manifest, len(learned.own), options, reporter)
@@ -238,9 +246,11 @@ def _see(
 
 
 def _calibrate(
-    net: Counter, base: bundles.Bundle, task: Task, reporter: Reporter
+    net: Counter, base: bundles.Bundle, task: Task, share: float, reporter: Reporter
 ) -> dict[str, calibrate.Spread]:
-    """Return intervals from residuals of fields that the fit which counted them had not seen."""
+    """Return intervals from residuals of fields that the fit which counted them had not seen,
+    blended with the champion like the candidate itself.
+    """
     parts = _folds([own.group for own in task.own])
     residuals: dict[str, list[float]] = {code: [] for code in task.types}
     epochs = max(1, round(FOLD_EPOCHS * task.epochs))
@@ -255,8 +265,10 @@ def _calibrate(
         )
         start = PREPARED + (FOLDED - PREPARED) * number / (max(parts) + 1)
         end = PREPARED + (FOLDED - PREPARED) * (number + 1) / (max(parts) + 1)
-        fitted = _widened(net, len(task.types))
+        first = _widened(net, len(task.types))
+        fitted = copy.deepcopy(first)
         tune(fitted, fold, _within(reporter, start, end, "Learning how far to trust the counts"))
+        fitted = blend(first, fitted, share)
         for example, maps in zip(unseen, count_maps(fitted, unseen), strict=True):
             for index, code in enumerate(task.types):
                 if example.known[index]:
@@ -300,11 +312,14 @@ def _within(reporter: Reporter, low: float, high: float, step: str) -> Callable[
     return lambda share: reporter.progress(low + (high - low) * share, step)
 
 
-def _card(base: str, fields: int, manifest: manifests.Manifest, replay: Sequence[Example]) -> str:
+def _card(
+    base: str, fields: int, manifest: manifests.Manifest, replay: Sequence[Example], share: float
+) -> str:
     note = (
         f"\n## Fine-tuned\n\nOn {_n(fields, 'field')} counted in a study "
         f"(cell types {', '.join(manifest.cell_types)}; counting rule {manifest.counting_rule}), "
-        f"with {_n(len(replay), 'base field')} replayed. Its measures are in metrics.json.\n"
+        f"with {_n(len(replay), 'base field')} replayed; {share:.0%} of the way from the "
+        "weights before to the learned ones. Its measures are in metrics.json.\n"
     )
     return base.split("\n## Fine-tuned\n")[0] + note
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,13 @@ from ml.train import rate_at
 BATCH = 8
 # Share of epochs in which only the head learns: a new head on old features first, then the
 # features, keeps more of what they know (arXiv 2202.10054).
-# The share and the rates were chosen by hand: a new head may move five times as fast as what
-# is known already.
+# The share was chosen by hand.
 PROBE_SHARE = 0.2
-PROBE_RATE = 3e-3
-RATE = 6e-4
+# Peak rates of the head while it learns alone, and of all. A new type's output comes from nothing
+# and moves fast (chosen by hand); what is known already is better off with a third or less of that
+# (docs/training.md, "Learning from few fields").
+NEW_RATES = (3e-3, 6e-4)
+KNOWN_RATES = (6e-4, 2e-4)
 WEIGHT_DECAY = 1e-3
 # About the last 50 steps, 1 / (1 - decay): a tuning has some hundred.
 AVERAGE_DECAY = 0.98
@@ -53,6 +56,7 @@ class Task:
     """What to learn from and how long; `folder` keeps the checkpoint, `stamp` tells one apart.
 
     The first `kept` types are not learned: their counts stay as they are, whatever the others do.
+    `new`: whether a type has been learned by nobody before.
     """
 
     own: Sequence[Own]
@@ -63,6 +67,7 @@ class Task:
     folder: Path
     stamp: dict[str, Any]
     kept: int = 0
+    new: bool = False
 
 
 def empty_slide(net: Counter) -> Tensor:
@@ -135,14 +140,15 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
     body = [p for module in learner.body for p in module.parameters()]
     groups: list[dict[str, Any]] = [{"params": head}, {"params": body}]
     decay = 0.0 if task.kept else WEIGHT_DECAY
-    optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=decay)
+    probe_rate, peak = NEW_RATES if task.new else KNOWN_RATES
+    optimizer = torch.optim.AdamW(groups, lr=peak, weight_decay=decay)
     average = checkpoint.Average(learner, AVERAGE_DECAY)
     first = checkpoint.load(task.folder, learner, optimizer, average, task.stamp)
     for epoch in range(first, task.epochs):
         if epoch < probe_epochs:
-            rates = (PROBE_RATE, 0.0)
+            rates = (probe_rate, 0.0)
         else:
-            rate = rate_at(epoch - probe_epochs, task.epochs - probe_epochs, RATE)
+            rate = rate_at(epoch - probe_epochs, task.epochs - probe_epochs, peak)
             rates = (rate, rate)
         for group, value in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = value
@@ -167,6 +173,20 @@ def tune(net: Counter, task: Task, tell: Callable[[float], None]) -> None:
         checkpoint.save(task.folder, learner, optimizer, average, epoch + 1, task.stamp)
     learner.load_state_dict(average.state)
     net.cpu()
+
+
+def blend(before: Counter, after: Counter, share: float) -> Counter:
+    """Return a net whose weights lie `share` of the way from `before` to `after`, which was tuned
+    from it (Wortsman et al. 2022, arXiv 2109.01903).
+    """
+    out, start = copy.deepcopy(after), before.state_dict()
+    out.load_state_dict(
+        {
+            name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
+            for name, value in after.state_dict().items()
+        }
+    )
+    return out
 
 
 class _Late(nn.Module):

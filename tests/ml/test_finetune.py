@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from ml import bundle
 from ml.bundle import BASE
@@ -84,6 +85,20 @@ def test_a_candidate_and_a_verdict_come_out(tuned: tuple[Path, list[dict]], smal
         for path in (small, out / "bundle")
     ]
     assert novelties[1] <= novelties[0]
+
+
+def test_a_candidate_goes_half_way_to_what_was_learned(
+    tuned: tuple[Path, list[dict]], small: Path
+) -> None:
+    """Few fields teach much by chance: the candidate stays near the counter it came from."""
+    out, _ = tuned
+    learned = load_file(out / "checkpoint" / "all" / "state.safetensors")
+    before, made = bundle.load(small), bundle.load(out / "bundle")
+    for name in ("head.cells.weight", "head.cells.bias"):
+        start, end = before.weights[name], learned[f"average.{name}"]
+        assert not np.allclose(start, end)
+        assert np.allclose(made.weights[name], start + 0.5 * (end - start), atol=1e-6)
+    assert "50% of the way from the weights before to the learned ones" in made.card
 
 
 def test_a_second_fine_tuning_starts_from_the_first(
