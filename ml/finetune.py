@@ -26,7 +26,7 @@ from ml.data import BadData
 from ml.examples import Seen, early_example
 from ml.look import look, prepare
 from ml.nets import Counter
-from ml.optics import hue
+from ml.optics import hue, lamp
 from ml.predict import Predictor
 from ml.progress import Reporter
 from ml.replay import Example
@@ -239,7 +239,7 @@ def _see(
         learned.own.append(Own(examples, entry.field.group))
         learned.names.append(entry.field.name)
         learned.features.append(seen[0][1])
-        learned.hues.append(hue(work.pixels, work.light))
+        learned.hues.append(hue(work.pixels, work.light, lamp(work.pixels)))
     if not learned.own:
         raise BadData("None of the pictures to learn from can be read. Upload them again.")
     return learned

@@ -145,7 +145,7 @@ _EDGE_TERMS = _quadratic(np.linspace(-1.0, 1.0, BLOCKS + 1))
 _TO_EVEN = EVEN * np.diag([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
 
 
-def hue(pixels: NDArray[np.uint8], light: Floats) -> NDArray[np.float64]:
+def hue(pixels: NDArray[np.uint8], light: Floats, lit: Lamp) -> NDArray[np.float64]:
     """Return the color of what is stained like most of a field: that of its red cells.
 
     [2]: the share of their density that is in green, and by how much blue's share is above red's.
@@ -155,8 +155,8 @@ def hue(pixels: NDArray[np.uint8], light: Floats) -> NDArray[np.float64]:
     where nothing is stained.
     """
     levels = np.maximum(pixels[::HUE_EVERY, ::HUE_EVERY], 1)
-    lit = lamp(pixels).over(*levels.shape[:2])[..., None]
-    densities = np.maximum(-np.log(levels / (light * lit)), 0.0).reshape(-1, 3)
+    shade = lit.over(*levels.shape[:2])[..., None]
+    densities = np.maximum(-np.log(levels / (light * shade)), 0.0).reshape(-1, 3)
     total = densities.sum(axis=1)
     stained = total > HUE_STAINED
     if stained.sum() < HUE_LEAST * len(total):

@@ -15,7 +15,7 @@ from ml import calibrate, peaks, processor, quality
 from ml.bundle import BadBundle, Bundle, load
 from ml.look import MAX_WORK, Work, look, prepare
 from ml.nets import STRIDE, Counter
-from ml.optics import Floats, hue
+from ml.optics import Floats, hue, lamp
 
 
 @dataclass(frozen=True)
@@ -170,16 +170,16 @@ class Predictor:
                         min(y * step, work.size[1] - 0.5),
                     )
                 )
-        seen = work.seen_px(config)
+        seen, lit = work.seen_px(config), lamp(work.pixels)
         raws = {code: count.raw for code, count in counts.items()}
         return FieldPrediction(
             counts=counts,
             novelty=calibration.novelty.score(
-                work.features, hue(work.pixels, work.light), work.maps[0].size
+                work.features, hue(work.pixels, work.light, lit), work.maps[0].size
             ),
             marks=marks,
             count_map=work.maps,
             map_step=step,
             cell_px=seen / work.factor,
-            quality=quality.judge(work.pixels, work.light, seen, raws),
+            quality=quality.judge(work.pixels, work.light, lit, seen, raws),
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.optics import Floats, lamp
+from ml.optics import Floats, Lamp
 
 # What may be wrong, and what to do, in words for the person at the microscope.
 FAULTS = {
@@ -86,15 +86,18 @@ class Quality:
 
 
 def judge(
-    pixels: NDArray[np.uint8], light: Floats, cell_px: float, counts: Mapping[str, float]
+    pixels: NDArray[np.uint8],
+    light: Floats,
+    lit: Lamp,
+    cell_px: float,
+    counts: Mapping[str, float],
 ) -> Quality:
     """Judge a picture.
 
-    pixels: [h, w, 3], red, green, blue. light: of the empty slide, [3], 1 to 255. cell_px: width
-    of a red cell in these pixels. counts: raw counts by cell type.
+    pixels: [h, w, 3], red, green, blue. light: of the empty slide, [3], 1 to 255. lit: how
+    evenly it is lit. cell_px: width of a red cell in these pixels. counts: raw counts by cell type.
     """
     rows = pixels[::EVERY, ::2]
-    lit = lamp(pixels)
     # As under even light: shade is no stain.
     green = np.minimum(rows[..., 1] / lit.over(*rows.shape[:2]) + 0.5, 255.0).astype(np.uint8)
     # Of all pixels, how many have each level: from it come all shares and percentiles.

@@ -15,7 +15,7 @@ from ml.config import BundleConfig
 from ml.data import read_fields
 from ml.examples import Seen, early_example
 from ml.nets import Counter
-from ml.optics import hue
+from ml.optics import hue, lamp
 from ml.predict import build
 from ml.progress import Follower
 from ml.train import Report, load_fields
@@ -45,10 +45,15 @@ def novelty(
         for item in loaded:
             rows.append(early_example(net, augmenter, item, plain=number == 0)[1])
             follow(len(rows))
-    hues = np.stack([hue(np.asarray(item.image), item.light) for item in loaded])
+    hues = np.stack([_hue(item) for item in loaded])
     return calibrate.fit_novelty(
         np.stack(rows), list(groups) * VIEWS, calibrate.fit_hue(hues, groups)
     )
+
+
+def _hue(item: Loaded) -> Seen:
+    pixels = np.asarray(item.image)
+    return hue(pixels, item.light, lamp(pixels))
 
 
 def recalibrate(bundle: Path, data: Path, out: Path, report: Report = print) -> bundles.Bundle:

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from benchmarks.spoiled import Spoil, aslant, blurred, crowded, exposed, faint, vignetted
 from ml.config import InputConfig
-from ml.optics import background, hue
+from ml.optics import background, hue, lamp
 from ml.predict import Predictor
 from ml.quality import FAULTS
 from ml.synthetic import STAINS, render
@@ -133,5 +133,8 @@ def test_shade_is_no_color_of_red_cells(fields: list[Image.Image]) -> None:
     config = InputConfig()
     for image in fields:
         shaded = aslant(0.3)(image, CELL_PX)
-        plain, dim = (hue(np.asarray(each), background(each, config)) for each in (image, shaded))
+        plain, dim = (
+            hue(np.asarray(each), background(each, config), lamp(np.asarray(each)))
+            for each in (image, shaded)
+        )
         assert dim == pytest.approx(plain, abs=0.02)
