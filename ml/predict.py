@@ -172,14 +172,17 @@ class Predictor:
                 )
         seen, lit = work.seen_px(config), lamp(work.pixels)
         raws = {code: count.raw for code, count in counts.items()}
+        judged = quality.judge(work.pixels, work.light, lit, seen, raws)
+        # Out of focus, cells are taken for much wider than they are: that makes no picture small.
+        area = calibrate.SMALLEST_WHOLE if "blurred" in judged.faults else work.maps[0].size
         return FieldPrediction(
             counts=counts,
             novelty=calibration.novelty.score(
-                work.features, hue(work.pixels, work.light, lit), work.maps[0].size
+                work.features, hue(work.pixels, work.light, lit), area
             ),
             marks=marks,
             count_map=work.maps,
             map_step=step,
             cell_px=seen / work.factor,
-            quality=quality.judge(work.pixels, work.light, lit, seen, raws),
+            quality=judged,
         )
