@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def tuned(bundle: Path, teach: Sequence[Field], judges: Sequence[Field], seed: int) -> Any:
-    """Return the result of one fine-tuning."""
+    """Return the result of one fine-tuning, as `ml.finetune.run` emits it."""
     rows = [
         {"image": str(field.path), "split": split, "counts": dict(field.counts), "group": "slide"}
         for split, part in (("train", teach), ("holdout", judges))

@@ -71,6 +71,10 @@ SENTENCES = (
         "Better on %(fields)s, but by no more than chance may give: %(told)s. "
         "The current model stays. Count more hold-out fields to tell."
     ),
+    _(
+        "Better on %(fields)s, but by no more than chance may give: %(told)s. "
+        "The current model stays. Count more hold-out slides to tell."
+    ),
     _("No better on %(fields)s: %(told)s. The current model stays."),
     _("%(n)s hold-out field"),
     _("%(n)s hold-out fields"),

@@ -97,9 +97,16 @@ def _aside(line: str) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ml import evaluate
+    from ml.files import write_bytes
     from ml.predict import Predictor
     from ml.progress import Follower
 
+    if options.fields and options.fields.resolve() == options.counts.resolve():
+        raise BadData(f"{options.fields} holds the counts to judge by. Name another file.")
+    if options.fields:  # rather refused now than after counting
+        if options.fields.is_dir():
+            raise BadData(f"Cannot use {options.fields}: Is a directory.")
+        options.fields.parent.mkdir(parents=True, exist_ok=True)
     predictor = Predictor(options.bundle, options.threads, options.device)
     types = predictor.bundle.config.cell_types
     truths = evaluate.read_truth(
@@ -109,13 +116,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         split=options.split,
         source=options.source,
     )
-    if options.fields:
-        options.fields.open("a").close()  # where it cannot be written, that is said before counting
     follow = Follower(_aside, "Counted", len(truths), "pictures")
     answers = evaluate.tell(predictor, truths, follow)
     if options.fields:
         told = evaluate.fields_csv(truths, answers)
-        options.fields.write_text(told, encoding="utf-8", newline="")
+        write_bytes(options.fields, told.encode())
     scores = evaluate.assess(truths, answers, types)
     print(json.dumps(scores, indent=2) if options.json else evaluate.table(scores))
     return 0

@@ -96,7 +96,7 @@ def make(
             continue
         report(f"Fit on four fifths, for residuals of the fifth ({number + 1} of {plan.folds})")
         rest = [item for item, part in zip(loaded, parts, strict=True) if part != number]
-        settings = replace(plan.settings, epochs=plan.fold_epochs)
+        settings = plan.settings.shortened(plan.fold_epochs)
         net = train(rest, config, settings, plan.out / f"fold{number}", report, check=check)
         for code, values in _residuals(net, out, config, report).items():
             residuals[code] += values

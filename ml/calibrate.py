@@ -102,7 +102,8 @@ def quantiles(residuals: Sequence[float]) -> Spread:
 
 def interval(raw: float, spread: Spread, undecided: float | None) -> tuple[int, int]:
     """Return the lowest and highest whole count inside the interval about a raw prediction."""
-    value, one = rounded(raw), unit(raw, undecided)
+    # A spread of no residuals is a guess, made for the root of the count.
+    value, one = rounded(raw), unit(raw, undecided if spread.n else None)
     low = math.ceil(raw - spread.below * one - 1e-9)
     high = math.floor(raw + spread.above * one + 1e-9)
     return max(0, min(low, value)), max(high, value)
@@ -135,7 +136,10 @@ class Hue:
 
     def wider(self, hues: Doubles) -> Hue:
         """Let the hues [n, 2] of more known pictures in."""
-        own = fit_hue(hues, [""] * len(hues))
+        seen = hues[~np.isnan(hues).any(axis=1)]
+        if not len(seen):
+            return self
+        own = fit_hue(seen, [""] * len(seen))
         most = self.most if self.most is None or own.most is None else max(self.most, own.most)
         return Hue(np.minimum(self.usual, own.usual), np.minimum(self.least, own.least), most)
 

@@ -30,7 +30,7 @@ from ml.optics import hue, lamp
 from ml.predict import Predictor
 from ml.progress import Reporter
 from ml.replay import Example
-from ml.tuning import Own, Task, blend, count_maps, tune
+from ml.tuning import KNOWN_RATES, NEW_RATES, Own, Task, blend, count_maps, tune
 
 # Chosen by hand.
 EPOCHS = 16
@@ -90,7 +90,9 @@ def run(options: Options, reporter: Reporter) -> None:
             "Use a bundle with the head map."
         )
     types = base.config.cell_types
-    types += tuple(code for code in manifest.cell_types if code not in types)
+    # A type that nobody counted yet would be an output that knows nothing.
+    counted = {code for entry in manifest.of("train") for code in entry.field.counts}
+    types += tuple(c for c in manifest.cell_types if c in counted and c not in types)
     config = replace(
         base.config, cell_types=types, counting_rule=manifest.counting_rule, name="candidate"
     )
@@ -102,21 +104,22 @@ def run(options: Options, reporter: Reporter) -> None:
     learned = _see(champion, manifest, types, options, reporter)
     replay = [e.widened(len(types)) for e in replays.load(base.replay)] if base.replay else []
     kept = len(base.config.cell_types)
-    if any(
-        entry.field.counts.keys() & set(base.config.cell_types) for entry in manifest.of("train")
-    ):
+    if counted & set(base.config.cell_types):
         kept = 0
     if kept:
         reporter.log("Only new cell types are counted: the counts of the others stay as they are.")
         replay = []
     elif not replay:
         reporter.log("The bundle has no base features to replay: it may forget other slides.")
+    new = len(types) > len(base.config.cell_types)
+    share = SHARE_OF_NEW if new else SHARE
     stamp = {
         "base": bundles.digest(options.bundle),
         "manifest": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
         "fields": learned.names,
         "epochs": epochs,
         "seed": options.seed,
+        "recipe": [*(NEW_RATES if new else KNOWN_RATES), share],
     }
     task = Task(
         own=learned.own,
@@ -127,11 +130,10 @@ def run(options: Options, reporter: Reporter) -> None:
         folder=options.out / "checkpoint" / "all",
         stamp=stamp,
         kept=kept,
-        new=len(types) > len(base.config.cell_types),
+        new=new,
     )
     if words := checkpoint.difference(task.folder, stamp):
         reporter.log(f"{options.out} holds another training, which ends here: {words}.")
-    share = SHARE_OF_NEW if task.new else SHARE
     spreads = _calibrate(champion.net, base, task, share, reporter)
     start = _widened(champion.net, len(types))
     net = copy.deepcopy(start)

@@ -23,8 +23,9 @@ ONE_CELL = 1.0
 # Candidates must win by more than rounding.
 MARGIN = 1e-9
 # How sure the gain must be, one-sided: of candidates that are in truth as good as the champion, one
-# in ten goes live. More would refuse most of the better ones for want of hold-out fields; how often
-# it errs was measured (docs/training.md, "How sure the gate is").
+# in ten goes live, where there are several slides or the fields of the one are not alike. To be
+# more sure would refuse most of the better ones for want of hold-out fields; how often it errs was
+# measured (docs/training.md, "How sure the gate is").
 LEVEL = 0.9
 
 
@@ -73,10 +74,12 @@ def judge(champion: Metrics, candidate: Metrics, *, tolerance: float, min_fields
         return Verdict(False, f"No better {where}: {told}. The current model stays.")
     gains = _gains(champion, candidate, types)
     if gains and least_gain(gains, candidate["slides"]) <= MARGIN:
+        # Where the fields agree, it is the slides that do not: more fields of these tell nothing.
+        few = "fields" if least_gain(gains, [0] * len(gains)) <= MARGIN else "slides"
         return Verdict(
             False,
             f"Better {where}, but by no more than chance may give: {told}. "
-            "The current model stays. Count more hold-out fields to tell.",
+            f"The current model stays. Count more hold-out {few} to tell.",
             by_chance=True,
         )
     return Verdict(True, f"Better {where}: {told}. Goes live.")

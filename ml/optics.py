@@ -81,6 +81,8 @@ class Lamp:
     """How evenly the empty slide is lit: the logarithm of its light as a quadratic in x and y, both
     from -1 to 1 over the picture, 0 where it is what `background` finds. `fall`: the share of the
     light that the darkest place lacks.
+
+    terms: [6], those of 1, x, y, x^2, x y and y^2.
     """
 
     terms: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Is a picture good enough to count in? Focus, light, stain and overlap, each with what to do.
+"""Is a picture good enough to count in? Focus, light, its evenness, stain and overlap.
 
 Judged on the picture as the net sees it, where a red cell is about `InputConfig.cell_px` wide: so
 sharpness is measured against the cell, whatever the camera's pixels. Thresholds were set on the
@@ -67,7 +67,8 @@ class Quality:
 
     sharpness: 1 is a blur, see `_sharpness`; light: of the empty slide, 0 to 255; lost: share of
     the picture that is white; stain: green density that a tenth of the picture exceeds; layers:
-    how many cells deep the picture is covered, on average.
+    how many cells deep the picture is covered, on average; falloff: share of the light that the
+    darkest place lacks.
     """
 
     sharpness: float

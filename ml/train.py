@@ -76,6 +76,10 @@ class Settings:
     start: str = ""
     weights: str = "none"
 
+    def shortened(self, epochs: int) -> Settings:
+        """Return the same with so many epochs, and as large a share of hardening ones."""
+        return replace(self, epochs=epochs, harden=round(self.harden * epochs / self.epochs))
+
     def rate_of(self, step: int, per_epoch: int) -> float:
         """Return the learning rate of a step, counted from 0, where an epoch has `per_epoch`."""
         steps = self.epochs * per_epoch
@@ -253,7 +257,8 @@ def train(
     average = checkpoint.Average(net, AVERAGE_DECAY)
     weights = type_weights(config.cell_types).to(place)
     stamp = {
-        **asdict(settings),
+        # What does not harden goes on from before there was such a thing.
+        **{k: v for k, v in asdict(settings).items() if k != "harden" or v},
         # What lies there, wherever it is called from.
         "start": stage1.identity(Path(settings.start)) if settings.start else "",
         "config": config.to_dict(),

@@ -182,6 +182,19 @@ def test_red_cells_outside_of_what_is_known_are_novel_and_somewhat_redder_ones_a
         )
 
 
+def test_fields_without_a_hue_teach_none() -> None:
+    hue = calibrate.fit_hue(np.array([[0.44, 0.1], [0.46, 0.0]] * 20), ["a"] * 40)
+    wider = hue.wider(np.full((4, 2), np.nan))
+    for seen in ([0.33, 0.0], [0.44, 0.05], [0.9, 0.1]):
+        assert wider.ratio(np.array(seen)) == hue.ratio(np.array(seen))
+
+
+def test_a_type_without_residuals_claims_no_certainty() -> None:
+    low, high = calibrate.interval(2.1, Spread(3.0, 3.0, 0), 0.0)
+    assert (low, high) == (0, 7)
+    assert calibrate.interval(2.1, Spread(3.0, 3.0, 30), 0.0) == (2, 2)
+
+
 def test_a_bundle_that_knows_no_most_sets_none() -> None:
     """Bundles made before had none; retraining on a study's fields leaves them so."""
     rng = np.random.default_rng(0)

@@ -89,6 +89,11 @@ def test_each_field_is_a_row_for_whoever_plots_it(folder: Path, cli: Cli, tmp_pa
     assert sum(int(row["unlike"]) for row in red) / 6 == scores["novel"]
     status, told, refusal = cli(*given, tmp_path)
     assert (status, told, refusal) == (2, "", f"Cannot use {tmp_path}: Is a directory.\n")
+    # What people counted is never written over.
+    kept = table.read_bytes()
+    status, told, refusal = cli(*given, table)
+    assert (status, told, "Name another file" in refusal) == (2, "", True), refusal
+    assert table.read_bytes() == kept
 
 
 def test_only_the_rows_asked_for_count(folder: Path, cli: Cli) -> None:

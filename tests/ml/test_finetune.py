@@ -189,6 +189,17 @@ def test_a_new_type_beside_the_others_is_learned_with_them(
     assert set(made.calibration.spreads) == set(types)
 
 
+def test_a_new_type_that_nobody_counted_yet_waits(small: Path, tmp_path: Path, cli: Cli) -> None:
+    """An output that was taught nothing would still answer, and the next run take it for known."""
+    types = ["RBC", "WBC", "PLT", "BLAST"]
+    study = write_manifest(tmp_path, cell_types=types, counted=["RBC"])
+    status, _, error = cli(*arguments(small, study, tmp_path / "out", epochs=1))
+    assert status == 0, error
+    made = bundle.load(tmp_path / "out" / "bundle")
+    assert made.config.cell_types == ("RBC", "WBC", "PLT")
+    assert "50% of the way" in made.card
+
+
 def test_pictures_that_cannot_be_read_are_told_and_left_out(
     small: Path, tmp_path: Path, cli: Cli
 ) -> None:

@@ -144,6 +144,8 @@ def test_slides_that_do_not_agree_count_as_few_however_many_fields_they_have() -
     # The same errors, but all of the gain lies on one slide.
     promote, text, by_chance = field_by_field(before, after, "a" * 12 + "b" * 12)
     assert (promote, by_chance) == (False, True), text
+    # More fields of these two would not tell.
+    assert text.endswith(" The current model stays. Count more hold-out slides to tell.")
     # Slides that agree add nothing to what their few fields tell.
     assert not field_by_field([3, 1, 3, 1, 2, 2], [1, 2, 1, 2, 2, 2], "aabbcc")[0]
 
@@ -163,6 +165,15 @@ def test_chance_lets_one_in_ten_live(
         gains = [chance.gauss(own[slide], math.sqrt(1 - alike)) for slide in of]
         live += least_gain(gains, of) > 0
     assert least <= live / draws <= most
+
+
+def test_one_slide_whose_fields_are_alike_errs_twice_as_often() -> None:
+    """What it cannot tell (docs/training.md): whether other slides are like it."""
+    chance, draws, live = random.Random(0), 400, 0
+    for _ in range(draws):
+        own = chance.gauss(0.0, math.sqrt(0.2))
+        live += least_gain([chance.gauss(own, math.sqrt(0.8)) for _ in range(8)], [0] * 8) > 0
+    assert 0.15 <= live / draws <= 0.3
 
 
 def test_a_type_counted_in_some_fields_weighs_by_those() -> None:
