@@ -30,8 +30,8 @@ EVERY = 4
 # Blur that removes detail this fine (share of a red cell's width) is what focus is measured by:
 # 0.6 um, a little more than an oil lens resolves.
 DETAIL = 1 / 12
-# Of 120 training fields the least sharp has 1.72, and the median of those blurred by 0.05 of a
-# cell's width (standard deviation), where 2 to 7 % of the red cells are lost, 1.57 and 1.59.
+# Of the training fields the least sharp has 1.71, and the median of those blurred by 0.05 of a
+# cell's width (standard deviation), where 1 to 6 % of the red cells are lost, 1.57 and 1.59.
 SHARP = 1.6
 # An empty slide this dark (of 255) leaves less than a quarter of the camera's levels to the cells.
 DARK = 64
@@ -41,7 +41,7 @@ WHITE = 254
 LOST = 0.75
 # Green density (natural logarithm) from which on a pixel is stained: an unstained one has 0.03.
 STAINED = 0.1
-# The tenth of the picture that is densest has at least 0.24 in real fields; a third of the stain is
+# The tenth of the picture that is densest has at least 0.21 in real fields; a third of the stain is
 # left below this, and counts begin to change. It says so only where cells cover as much.
 FAINT = 0.13
 COVERED = 0.2
@@ -51,7 +51,7 @@ FAINT_NUCLEI = 0.2
 DEEPER = 1.5
 # Area that a white cell's nucleus darkens, in red cells' areas.
 NUCLEUS = 2.0
-# Layers of cells over the whole picture: 0.53 in real fields (median), 1 in a hundred has more.
+# Layers of cells over the whole picture: 0.52 in real fields (median), 1 in a hundred has more.
 CROWDED = 0.75
 # Share of the light that the darkest place lacks. Of 800 training fields one lacks more; 300 BCCD
 # fields lack 0.13 (median) to 0.19. With 0.3 less at one side or in the corners, all but one in 250
