@@ -106,7 +106,7 @@ def lamp(pixels: NDArray[np.uint8]) -> Lamp:
     """
     places = np.arange(BLOCKS * PLACES)
     rows, columns = (places * side // (BLOCKS * PLACES) for side in pixels.shape[:2])
-    probe = pixels[rows, :, :2].astype(np.uint16)[:, columns]
+    probe = pixels[rows[:, None], columns, :2].astype(np.uint16)
     # Green with its red behind it: sorted together.
     blocks = (probe[..., 1] * 256 + probe[..., 0]).reshape(BLOCKS, PLACES, BLOCKS, PLACES)
     blocks = np.sort(blocks.swapaxes(1, 2).reshape(BLOCKS**2, PLACES**2), axis=1)

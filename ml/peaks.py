@@ -95,9 +95,14 @@ def strongest(count_map: Floats) -> float:
 
 def _neighbors(values: Floats, axis: int) -> tuple[Floats, Floats, Floats]:
     """Return each value's left neighbor, itself and its right neighbor along an axis; 0 beyond."""
-    wide = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in (0, 1)])
+    height, width = values.shape
+    # np.pad takes a third of all the time that marks take.
     if axis == 0:
+        wide = np.zeros((height + 2, width), values.dtype)
+        wide[1:-1] = values
         return wide[:-2], wide[1:-1], wide[2:]
+    wide = np.zeros((height, width + 2), values.dtype)
+    wide[:, 1:-1] = values
     return wide[:, :-2], wide[:, 1:-1], wide[:, 2:]
 
 
