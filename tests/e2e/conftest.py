@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import WINDOW, chromium
 from tests.scripts import Script
 from tests.stack import Prepared, Stack
 
-# Milliseconds. Generous: two cores are shared with four processes of the program.
+# Milliseconds. Generous: two cores are shared with four processes of the program, and counts that
+# could not be saved are sent again after up to ten seconds.
 PATIENCE = 30_000
 
 
@@ -20,6 +21,7 @@ PATIENCE = 30_000
 def browser() -> Iterator[Browser]:
     # Playwright's own event loop makes Django believe that it is called from async code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     with chromium() as started:
         yield started
 

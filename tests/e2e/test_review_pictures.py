@@ -85,7 +85,7 @@ def test_both_pictures_of_a_large_field_are_looked_into_as_one(
     note = page.locator("[data-tiles]")
     expect(note).to_contain_text("is being cut into tiles")
     web.manage("shell", "-c", CUT.format(field=field))
-    expect(note).to_be_hidden(timeout=30_000)
+    expect(note).to_be_hidden()
     page.wait_for_function(f"(at) => ({DRAWN})(at).includes(true)", arg=CELL)
     assert page.evaluate(DRAWN, CELL) == [True, False]
     assert page.evaluate(DRAWN, elsewhere) == [False, True]

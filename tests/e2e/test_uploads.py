@@ -11,7 +11,6 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser import sign_in
 from tests.counting.pictures import smear_file
-from tests.e2e.conftest import PATIENCE
 from tests.scripts import Script
 from tests.stack import Stack
 
@@ -77,7 +76,7 @@ def test_a_picture_whose_answer_was_lost_is_added_and_any_other_is_there_already
     )
     total = page.locator("[data-upload-sum]")
     words = "2 of 2 files done · 1 added · 1 there already"
-    expect(total).to_have_text(words, timeout=PATIENCE)
+    expect(total).to_have_text(words)
     assert len(tries) == 4
     expect(page.locator("[data-upload-list]")).to_contain_text("before.png on slide LOST")
     expect(page.locator("[data-grid] [data-name][title='lost.png']")).to_have_count(1)

@@ -58,7 +58,7 @@ def wait_gone(processes: list[psutil.Process]) -> None:
         except psutil.NoSuchProcess:
             return True
 
-    wait_until(lambda: all(over(process) for process in processes), 10, "processes to be gone")
+    wait_until(lambda: all(over(process) for process in processes), 30, "processes to be gone")
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_pictures_wait_with_a_sentence_when_no_worker_runs(
 
     stack.start("inference", "training", "scheduler")
     wait_until(lambda: script.states(slide) == {"predicted": 1}, 60, "the prediction")
-    wait_until(lambda: script.get("/api/v1/status/")["ok"], 10, "all to be well")
+    wait_until(lambda: script.get("/api/v1/status/")["ok"], 30, "all to be well")
 
     stack.kill("inference")
     wait_until(

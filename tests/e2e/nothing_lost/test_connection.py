@@ -55,7 +55,7 @@ def test_a_line_that_dies_in_silence_is_told_and_tried_again(
     held: list[Route] = []
     page.route("**/readings/", lambda route: held.append(route))
     press(page, "r", 2)
-    wait_until(lambda: page.evaluate("1") and held, 10, "the counts to be sent")
+    wait_until(lambda: page.evaluate("1") and held, 30, "the counts to be sent")
     page.clock.fast_forward(30_000)
     expect(page.locator("[data-notice=trouble]")).to_contain_text("The server does not answer")
     assert draft_of(script, field) is None
@@ -77,7 +77,7 @@ def test_the_next_field_shows_while_the_counts_are_on_their_way(
     press(page, "r", 2)
     # Both wait in this browser, in this order.
     assert (draft_of(script, three[0]), draft_of(script, three[1])) == (None, None)
-    wait_until(lambda: page.evaluate("1") and held, 10, "the counts to be sent")
+    wait_until(lambda: page.evaluate("1") and held, 30, "the counts to be sent")
     held[0].continue_()
     is_saved(page)
     assert (draft_of(script, three[0]), draft_of(script, three[1])) == (3, 2)
@@ -113,7 +113,7 @@ def test_counts_that_the_server_does_not_take_bring_the_reader_back(
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
     expect(red(page)).to_have_value("1")
-    wait_until(lambda: draft_of(script, three[0]) == 3, 10, "the counts to be saved")
+    wait_until(lambda: draft_of(script, three[0]) == 3, 30, "the counts to be saved")
 
 
 def test_a_lost_connection_is_told_on_the_next_field_and_nothing_is_lost(
@@ -187,7 +187,7 @@ def test_nothing_can_be_typed_before_the_draft_is_there(
     page.goto(f"{web.url}/fields/{field}/")
     takes_focus = "box => { box.focus(); return document.activeElement === box; }"
     assert not red(page).evaluate(takes_focus)
-    wait_until(lambda: page.evaluate("1") and held, 10, "the field to be asked for")
+    wait_until(lambda: page.evaluate("1") and held, 30, "the field to be asked for")
     held[0].continue_()
     expect(red(page)).to_have_value("4")
     assert red(page).evaluate(takes_focus)

@@ -167,7 +167,7 @@ def test_a_browser_that_keeps_nothing_asks_before_it_leaves(
 
     page.on("dialog", stay)
     page.close(run_before_unload=True)
-    wait_until(lambda: page.evaluate("1") and asked, 10, "the browser to ask")
+    wait_until(lambda: page.evaluate("1") and asked, 30, "the browser to ask")
     assert asked == ["beforeunload"]
 
     page.unroute_all()

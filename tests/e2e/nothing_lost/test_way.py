@@ -33,7 +33,7 @@ def hold(page: Page, address: str) -> list[Route]:
 
 
 def is_asked(page: Page, held: list[Route]) -> None:
-    wait_until(lambda: page.evaluate("1") and held, 10, "the server to be asked")
+    wait_until(lambda: page.evaluate("1") and held, 30, "the server to be asked")
 
 
 def test_a_field_fetched_ahead_too_early_comes_back_as_it_was_counted(

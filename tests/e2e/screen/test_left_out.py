@@ -59,7 +59,7 @@ def test_a_suggestion_that_comes_after_the_question_does_not_change_what_is_left
     page.keyboard.press("Enter")
     expect(page.locator("[data-notice=ask]")).to_contain_text(QUESTION)
     page.unroute(address)
-    expect(page.locator("[data-type=WBC] [data-suggested]")).to_have_text("0", timeout=30_000)
+    expect(page.locator("[data-type=WBC] [data-suggested]")).to_have_text("0")
     leave_out(page)
     assert counts_with(script, field, 1) == {"RBC": 1}
 

@@ -61,7 +61,7 @@ def test_while_the_picture_is_awaited_only_what_was_counted_before_is_submitted(
         page.keyboard.press("Enter")
         return "The picture is still on its way." in said.inner_text()
 
-    wait_until(is_told, 10, "word of the picture")
+    wait_until(is_told, 30, "word of the picture")
     expect(page).to_have_url(re.compile(f"/fields/{fields[1]}/"))
     readings = [script.get(f"/api/v1/fields/{field}/")["my_reading"] for field in fields]
     assert (readings[0]["state"], readings[1]) == ("submitted", None)
@@ -124,7 +124,7 @@ def test_a_stop_is_not_missed_when_the_slide_s_counts_come_late(
     for _ in range(3):
         page.keyboard.press("r")
     expect(number(page, "RBC")).to_have_value("3")
-    wait_until(lambda: page.evaluate("1") and held, 10, "the slide to be asked for")
+    wait_until(lambda: page.evaluate("1") and held, 30, "the slide to be asked for")
     held[0].continue_()
     expect(page.locator("[data-notice=stop]")).to_contain_text("101 cells counted on this slide")
     page.keyboard.press("Escape")
