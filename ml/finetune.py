@@ -89,50 +89,18 @@ def run(options: Options, reporter: Reporter) -> None:
             "This bundle counts in pictures of one fixed size and cannot learn from a study. "
             "Use a bundle with the head map."
         )
-    types = base.config.cell_types
-    # A type that nobody counted yet would be an output that knows nothing.
-    counted = {code for entry in manifest.of("train") for code in entry.field.counts}
-    types += tuple(c for c in manifest.cell_types if c in counted and c not in types)
+    types = _types(base, manifest)
     config = replace(
         base.config, cell_types=types, counting_rule=manifest.counting_rule, name="candidate"
     )
-    epochs = options.epochs or EPOCHS
     reporter.log(
         f"Learning from {_n(len(manifest.of('train')), 'field')}, "
         f"judging on {_n(len(manifest.of('holdout')), 'hold-out field')}."
     )
     learned = _see(champion, manifest, types, options, reporter)
-    replay = [e.widened(len(types)) for e in replays.load(base.replay)] if base.replay else []
-    kept = len(base.config.cell_types)
-    if counted & set(base.config.cell_types):
-        kept = 0
-    if kept:
-        reporter.log("Only new cell types are counted: the counts of the others stay as they are.")
-        replay = []
-    elif not replay:
-        reporter.log("The bundle has no base features to replay: it may forget other slides.")
-    new = len(types) > len(base.config.cell_types)
-    share = SHARE_OF_NEW if new else SHARE
-    stamp = {
-        "base": bundles.digest(options.bundle),
-        "manifest": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
-        "fields": learned.names,
-        "epochs": epochs,
-        "seed": options.seed,
-        "recipe": [*(NEW_RATES if new else KNOWN_RATES), share],
-    }
-    task = Task(
-        own=learned.own,
-        replay=replay,
-        types=types,
-        epochs=epochs,
-        seed=options.seed,
-        folder=options.out / "checkpoint" / "all",
-        stamp=stamp,
-        kept=kept,
-        new=new,
-    )
-    if words := checkpoint.difference(task.folder, stamp):
+    share = SHARE_OF_NEW if len(types) > len(base.config.cell_types) else SHARE
+    task = _task(base, manifest, learned, types, share, options, reporter)
+    if words := checkpoint.difference(task.folder, task.stamp):
         reporter.log(f"{options.out} holds another training, which ends here: {words}.")
     spreads = _calibrate(champion.net, base, task, share, reporter)
     start = _widened(champion.net, len(types))
@@ -147,10 +115,63 @@ def run(options: Options, reporter: Reporter) -> None:
         weights={name: value.numpy() for name, value in net.state_dict().items()},
         calibration=replace(base.calibration, spreads=spreads, novelty=novelty),
         metrics={},
-        card=_card(base.card, len(learned.own), manifest, replay, share),
+        card=_card(base.card, len(learned.own), manifest, task.replay, share),
         replay=base.replay,
     )
     _judge(champion, candidate, manifest, len(learned.own), options, reporter)
+
+
+def _counted(manifest: manifests.Manifest) -> set[str]:
+    """Return the cell types that a training field has a count of."""
+    return {code for entry in manifest.of("train") for code in entry.field.counts}
+
+
+def _types(base: bundles.Bundle, manifest: manifests.Manifest) -> tuple[str, ...]:
+    """Return the bundle's cell types, then those of the study's that are counted."""
+    # A type that nobody counted yet would be an output that knows nothing.
+    known, counted = base.config.cell_types, _counted(manifest)
+    return known + tuple(c for c in manifest.cell_types if c in counted and c not in known)
+
+
+def _task(
+    base: bundles.Bundle,
+    manifest: manifests.Manifest,
+    learned: Learned,
+    types: tuple[str, ...],
+    share: float,
+    options: Options,
+    reporter: Reporter,
+) -> Task:
+    """Return what is to be learned, and say what of the champion's knowledge is held."""
+    replay = [e.widened(len(types)) for e in replays.load(base.replay)] if base.replay else []
+    kept = len(base.config.cell_types)
+    if _counted(manifest) & set(base.config.cell_types):
+        kept = 0
+    if kept:
+        reporter.log("Only new cell types are counted: the counts of the others stay as they are.")
+        replay = []
+    elif not replay:
+        reporter.log("The bundle has no base features to replay: it may forget other slides.")
+    new = len(types) > len(base.config.cell_types)
+    stamp = {
+        "base": bundles.digest(options.bundle),
+        "manifest": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
+        "fields": learned.names,
+        "epochs": options.epochs or EPOCHS,
+        "seed": options.seed,
+        "recipe": [*(NEW_RATES if new else KNOWN_RATES), share],
+    }
+    return Task(
+        own=learned.own,
+        replay=replay,
+        types=types,
+        epochs=options.epochs or EPOCHS,
+        seed=options.seed,
+        folder=options.out / "checkpoint" / "all",
+        stamp=stamp,
+        kept=kept,
+        new=new,
+    )
 
 
 def _judge(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ml import checkpoint, pictures, stage1
 from ml.augment import HARDENED, SETTLED, Augmenter, Loaded, Zoom, least_visible, load
@@ -283,19 +283,8 @@ def train(
         for number, batch in enumerate(batches(loaded, config, settings, epoch)):
             check()
             rate = settings.rate_of(epoch * per_epoch + number, per_epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            batch = batch.to(place)
-            inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
-            with half(place):
-                output = net(inputs)
-            value = loss(output, batch, weights)
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM)
-            optimizer.step()
+            total += _step(net, batch.to(place), optimizer, rate, weights)
             average.update(net)
-            total += float(value.detach())
         done = epoch + 1
         report(
             f"epoch {done}/{epochs}  loss {total / max(1, per_epoch):.3f}  {pace.told(done * each)}"
@@ -304,6 +293,23 @@ def train(
         checkpoint.save(folder, net, optimizer, average, done, stamp)
         watch(done, lambda: _averaged(net, average))
     return _averaged(net, average)
+
+
+def _step(
+    net: Counter, batch: Batch, optimizer: torch.optim.Optimizer, rate: float, weights: Tensor
+) -> float:
+    """Learn from one batch, on the net's device; return its loss."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
+    with half(net.device):
+        output = net(inputs)
+    value = loss(output, batch, weights)
+    optimizer.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM)
+    optimizer.step()
+    return float(value.detach())
 
 
 def _digest(loaded: Sequence[Loaded]) -> str:

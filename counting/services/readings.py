@@ -117,23 +117,7 @@ def _save(
     tab: object,
 ) -> Reading:
     """Do that; the field's row is locked."""
-    codes = list(field.study.cell_types.values_list("code", flat=True))
-    placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
-    numbers = check_counts(counts, codes=codes)
-    for code, number in Counter(mark["cell_type"] for mark in placed).items():
-        if submit and numbers.get(code, number) != number:
-            raise Refused(
-                _(
-                    "%(code)s: %(counted)d counted, but %(marked)d marked. Send a mark for each "
-                    "cell, or no marks of this type."
-                )
-                % {"code": code, "counted": numbers[code], "marked": number},
-                "marks",
-            )
-        if submit:
-            numbers.setdefault(code, number)
-    if submit and not numbers:
-        raise Refused(_("There is no count in this reading. Count at least one type."), "counts")
+    numbers, placed = _agreeing(field, counts, marks, submit=submit)
     mine = Reading.objects.filter(field=field, reader=reader)
     before = mine.filter(state=Reading.State.SUBMITTED).order_by("revision").last()
     last = mine.order_by("revision").last()
@@ -163,6 +147,37 @@ def _save(
         if before is None:
             assignments.take(field_id=field.pk, reader=reader)
         return reading
+    _submit(reading, before)
+    return reading
+
+
+def _agreeing(
+    field: Field, counts: object, marks: object, *, submit: bool
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Return counts and marks, checked: submitted, they agree, and each marked type is counted."""
+    codes = list(field.study.cell_types.values_list("code", flat=True))
+    placed = check_marks(marks, codes=codes, width=field.width, height=field.height)
+    numbers = check_counts(counts, codes=codes)
+    if not submit:
+        return numbers, placed
+    for code, number in Counter(mark["cell_type"] for mark in placed).items():
+        if numbers.setdefault(code, number) != number:
+            raise Refused(
+                _(
+                    "%(code)s: %(counted)d counted, but %(marked)d marked. Send a mark for each "
+                    "cell, or no marks of this type."
+                )
+                % {"code": code, "counted": numbers[code], "marked": number},
+                "marks",
+            )
+    if not numbers:
+        raise Refused(_("There is no count in this reading. Count at least one type."), "counts")
+    return numbers, placed
+
+
+def _submit(reading: Reading, before: Reading | None) -> None:
+    """Make it the newest submitted revision, after `before`, and the reference count anew."""
+    field, reader, shown = reading.field, reading.reader, reading.shown_prediction
     reading.submitted_at = timezone.now()
     reading.ruling = references.is_ruling(field=field, reader=reader)
     reading.save(force_update=reading.pk is not None)
@@ -176,13 +191,12 @@ def _save(
         new={
             "field": field.pk,
             "revision": reading.revision,
-            "counts": numbers,
+            "counts": reading.counts,
             "method": reading.method,
-            "shown": shown_prediction and shown_prediction.model_version.name,
+            "shown": shown and shown.model_version.name,
         },
     )
     references.update(field=field, actor=reader)
-    return reading
 
 
 def check_counts(counts: object, *, codes: Sequence[str]) -> dict[str, int]:
