@@ -65,8 +65,7 @@ export function noAnswer() {
 /**
  * Ask the API.
  * @param {string} path below /api/v1/, or a whole address of this site
- * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal,
- *   keepalive?: boolean}} [options]
+ * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal}} [options]
  * @returns {Promise<any>} the answer's JSON, null when it has none
  */
 export async function api(path, options = {}) {
@@ -86,7 +85,6 @@ export async function api(path, options = {}) {
       headers,
       body,
       signal: options.signal,
-      keepalive: options.keepalive,
       credentials: "same-origin",
     });
     text = await response.text();

@@ -65,12 +65,12 @@ def draft_of(script: Script, field: int) -> int | None:
 
 def is_ahead(page: Page, field: int) -> None:
     """Wait until the next field is here, so that Enter shows it at once."""
+    # Its picture is asked for last.
     wait_until(
         lambda: page.evaluate(
-            "name => performance.getEntriesByType('resource').some((e) => e.name.endsWith(name))",
-            f"/api/v1/fields/{field}/",
+            "name => performance.getEntriesByType('resource').some((e) => e.name.includes(name))",
+            f"/fields/{field}/image/",
         ),
         30,
         "the next field to be fetched",
     )
-    page.wait_for_load_state("networkidle")

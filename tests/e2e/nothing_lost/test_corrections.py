@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.nothing_lost.screen import is_ahead, open_field, press, red, submit
 from tests.scripts import Script
 from tests.stack import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
@@ -52,8 +54,12 @@ def test_a_correction_left_behind_is_found_again_and_can_be_taken_back(
     expect(page.locator("#counting")).not_to_have_class(re.compile("is-arriving"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/fields/{three[1]}/"))
-    page.goto(f"{web.url}/studies/{script.get(f'/api/v1/fields/{three[0]}/')['study']}/")
+
+    def mine() -> Any:
+        return script.get(f"/api/v1/fields/{three[0]}/")
+
+    wait_until(lambda: mine()["reference"]["RBC"] == 6, 30, "the correction")
+    assert mine()["my_reading"]["revision"] == 2
+    page.goto(f"{web.url}/studies/{mine()['study']}/")
     expect(page.locator(".progress-card")).to_be_visible()
     expect(told).to_be_hidden()
-    mine = script.get(f"/api/v1/fields/{three[0]}/")
-    assert (mine["reference"]["RBC"], mine["my_reading"]["revision"]) == (6, 2)
