@@ -42,6 +42,11 @@ SMALLEST_WHOLE = 529
 # Share of the plain variance mixed into the covariance: 128 features from some hundred pictures.
 # Chosen by hand.
 SHRINKAGE = 0.1
+# Share of green in gray, and how much of the way there a camera's muted colors may go beyond the
+# palest known pictures: a strange lab's camera may be set otherwise. Chosen by hand on training
+# fields, for which it is 0.37: colors at 0.6 of their strength leave 0.38 or more, DAB 0.36 or less.
+GRAY = 1.0 / 3.0
+MUTED = 0.5
 # Share of green that blood cells have in no stain: hemoglobin takes blue, and of eosin alone the
 # share is 0.85 (Ruifrok and Johnston 2001). Drawn hematoxylin and eosin has 0.82 or more. It is not
 # learned from fields: two labs (0.39 to 0.50) do not tell how far a third one's may go.
@@ -117,9 +122,10 @@ def rounded(raw: float) -> int:
 @dataclass(frozen=True)
 class Hue:
     """How red the red cells of known pictures are (`ml.optics.hue`), [2] each: the median of the
-    palest group, and what only `FALSE_ALARMS` of known pictures stay below. `most`: the share of
-    green that red cells have in no lab; None in bundles of before. Blue's share over red's has
-    no such bound, as labs lie too far apart in it.
+    palest group, and what only `FALSE_ALARMS` of known pictures stay below; of green's share,
+    `MUTED` of the way from there to gray. `most`: the share of green that red cells have in no lab;
+    None in bundles of before. Blue's share over red's has no such bound, as labs lie too far apart
+    in it.
     """
 
     usual: Doubles
@@ -169,6 +175,7 @@ def fit_hue(hues: Doubles, groups: Sequence[str]) -> Hue:
         usual = np.nanmin(medians, axis=0)
         least = np.nanquantile(hues, FALSE_ALARMS, axis=0)
         greenest = float(np.nanquantile(hues[:, 0], 1.0 - FALSE_ALARMS))
+    least[0] -= MUTED * max(0.0, float(least[0]) - GRAY)
     return Hue(
         np.nan_to_num(usual, nan=-1.0),
         np.nan_to_num(least, nan=-1.0),
