@@ -89,7 +89,7 @@ def make(
     parts = [fold_of(field, FOLDS) for field in fields]
     unseen = [field for field, part in zip(fields, parts, strict=True) if part < plan.folds]
     _refuse_thin(unseen, config)
-    residuals: dict[str, list[float]] = {code: [] for code in config.cell_types}
+    residuals: dict[str, list[calibrate.Residual]] = {code: [] for code in config.cell_types}
     for number in range(plan.folds):
         out = [field for field, part in zip(fields, parts, strict=True) if part == number]
         if not out:  # few fields: no name falls into this part, so a fit would tell nothing
@@ -201,8 +201,8 @@ def _over_seeds(
 
 def _residuals(
     net: Counter, fields: Sequence[Field], config: BundleConfig, report: Report
-) -> dict[str, list[float]]:
-    out: dict[str, list[float]] = {code: [] for code in config.cell_types}
+) -> dict[str, list[calibrate.Residual]]:
+    out: dict[str, list[calibrate.Residual]] = {code: [] for code in config.cell_types}
     works = _looked(net, fields, config, Follower(report, "Count the fifth", len(fields)))
     for true, work in zip(fields, works, strict=True):
         assert work.maps is not None

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +56,35 @@ EOSIN = 0.8
 @dataclass(frozen=True)
 class Spread:
     """How far a count of one type may lie below and above the raw prediction, in `unit`s, and from
-    how many residuals that is known.
+    how many residuals that is known. `deviation` is the standard deviation of the errors, in
+    `unit`s as well: what a sum of many counts goes by. None in bundles of before.
     """
 
     below: float
     above: float
     n: int
+    deviation: float | None = None
+
+    def at_least(self, other: Spread) -> Spread:
+        """Return the wider of both each way, known from as many residuals as this one."""
+        known = [one.deviation for one in (self, other) if one.deviation is not None]
+        return Spread(
+            max(self.below, other.below),
+            max(self.above, other.above),
+            self.n,
+            max(known, default=None),
+        )
+
+
+class Residual(NamedTuple):
+    """By how many cells a true count is more than the raw prediction, and the `unit` of that."""
+
+    off: float
+    unit: float
+
+
+# Of a type without residuals: a guess, made for the root of the count.
+GUESS = Spread(3.0, 3.0, 0, 2.0)
 
 
 def unit(raw: float, undecided: float | None) -> float:
@@ -78,15 +101,19 @@ def unit(raw: float, undecided: float | None) -> float:
     return math.sqrt(undecided + undecided**2 + FLOOR)
 
 
-def residual(true: float, count_map: peaks.Floats, *, by_map: bool = True) -> float:
-    """Return the scaled residual of one count, whose map [h, w] is given."""
+def residual(true: float, count_map: peaks.Floats, *, by_map: bool = True) -> Residual:
+    """Return the residual of one count, whose map [h, w] is given."""
     raw = float(count_map.sum(dtype=np.float64))
     undecided = peaks.undecided(count_map, peaks.find(count_map, rounded(raw))) if by_map else None
-    return (true - raw) / unit(raw, undecided)
+    return Residual(true - raw, unit(raw, undecided))
 
 
-def quantiles(residuals: Sequence[float]) -> Spread:
+def quantiles(residuals: Sequence[Residual]) -> Spread:
     """Return the spread that covers `COVERAGE` of new fields, half of the rest on each side.
+
+    Its deviation is the root of the squared errors over the squared units, each summed first: over
+    the fields that calibrate, the variances then add up to the squared errors. These few large
+    errors are what a sum goes by, and what quantiles do not see where most counts are right.
 
     Raises:
         ValueError: no residuals.
@@ -94,24 +121,36 @@ def quantiles(residuals: Sequence[float]) -> Spread:
     n = len(residuals)
     if not n:
         raise ValueError("No residuals to calibrate with.")
-    ordered = np.sort(np.asarray(residuals, dtype=np.float64))
+    off, units = np.asarray(residuals, dtype=np.float64).T
+    ordered = np.sort(off / units)
     # The k-th smallest of n covers k / (n + 1) of new ones.
     k = min(n, math.ceil((n + 1) * (1 + COVERAGE) / 2))
     below, above = -float(ordered[n - k]), float(ordered[k - 1])
+    deviation = math.sqrt(float(np.square(off).sum() / np.square(units).sum()))
     if n < FEWEST:
         # Too few to reach so far into the tails: widen by a rule of thumb, chosen by hand.
         widen = 1.0 + 2.0 / n
-        below, above = below * widen, above * widen
-    return Spread(max(0.0, below), max(0.0, above), n)
+        below, above, deviation = below * widen, above * widen, deviation * widen
+    return Spread(max(0.0, below), max(0.0, above), n, deviation)
 
 
 def interval(raw: float, spread: Spread, undecided: float | None) -> tuple[int, int]:
     """Return the lowest and highest whole count inside the interval about a raw prediction."""
-    # A spread of no residuals is a guess, made for the root of the count.
-    value, one = rounded(raw), unit(raw, undecided if spread.n else None)
+    value, one = rounded(raw), _unit_of(spread, raw, undecided)
     low = math.ceil(raw - spread.below * one - 1e-9)
     high = math.floor(raw + spread.above * one + 1e-9)
     return max(0, min(low, value)), max(high, value)
+
+
+def deviation(raw: float, spread: Spread, undecided: float | None) -> float | None:
+    """Return the standard deviation of a raw prediction's error, in cells; None: not known."""
+    if spread.deviation is None:
+        return None
+    return spread.deviation * _unit_of(spread, raw, undecided)
+
+
+def _unit_of(spread: Spread, raw: float, undecided: float | None) -> float:
+    return unit(raw, undecided if spread.n else None)
 
 
 def rounded(raw: float) -> int:
@@ -262,8 +301,8 @@ class Calibration:
             "coverage": COVERAGE,
             "unit": UNITS[self.by_map],
             "intervals": {
-                code: {"below": s.below, "above": s.above, "n": s.n}
-                for code, s in self.spreads.items()
+                code: {name: value for name, value in asdict(spread).items() if value is not None}
+                for code, spread in self.spreads.items()
             },
             "novelty": {
                 "threshold": NOVELTY_THRESHOLD,
@@ -283,7 +322,12 @@ class Calibration:
         """
         try:
             spreads = {
-                str(code): Spread(float(s["below"]), float(s["above"]), int(s["n"]))
+                str(code): Spread(
+                    float(s["below"]),
+                    float(s["above"]),
+                    int(s["n"]),
+                    float(s["deviation"]) if "deviation" in s else None,
+                )
                 for code, s in data["intervals"].items()
             }
             by_map = bool(UNITS.index(data["unit"]))

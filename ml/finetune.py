@@ -275,7 +275,7 @@ def _calibrate(
     blended with the champion like the candidate itself.
     """
     parts = _folds([own.group for own in task.own])
-    residuals: dict[str, list[float]] = {code: [] for code in task.types}
+    residuals: dict[str, list[calibrate.Residual]] = {code: [] for code in task.types}
     epochs = max(1, round(FOLD_EPOCHS * task.epochs))
     for number in range(max(parts) + 1):
         rest = [own for own, part in zip(task.own, parts, strict=True) if part != number]
@@ -304,14 +304,16 @@ def _calibrate(
     }
 
 
-def _spread(residuals: Sequence[float], base: calibrate.Spread | None) -> calibrate.Spread:
+def _spread(
+    residuals: Sequence[calibrate.Residual], base: calibrate.Spread | None
+) -> calibrate.Spread:
     if not residuals:
         # A type nobody counted in the study, or only in one slide: the base's word, or none.
-        return base or calibrate.Spread(3.0, 3.0, 0)
+        return base or calibrate.GUESS
     own = calibrate.quantiles(residuals)
     if base is None or own.n >= OWN_RESIDUALS:
         return own
-    return calibrate.Spread(max(own.below, base.below), max(own.above, base.above), own.n)
+    return own.at_least(base)
 
 
 def _folds(groups: Sequence[str]) -> list[int]:

@@ -20,12 +20,21 @@ from ml.optics import Floats, hue, lamp
 
 @dataclass(frozen=True)
 class Count:
-    """The count of one cell type: whole, with its 90 % interval, and as the net gave it."""
+    """The count of one cell type: whole, with its 90 % interval, and as the net gave it.
+
+    deviation: the standard deviation of its error, in cells; None where the bundle is of before.
+    """
 
     value: int
     low: int
     high: int
     raw: float
+    deviation: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        told = {"value": self.value, "low": self.low, "high": self.high, "raw": round(self.raw, 3)}
+        return told if self.deviation is None else {**told, "deviation": round(self.deviation, 4)}
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,7 @@ class FieldPrediction:
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON, without the map."""
         return {
-            "counts": {
-                code: {"value": c.value, "low": c.low, "high": c.high, "raw": round(c.raw, 3)}
-                for code, c in self.counts.items()
-            },
+            "counts": {code: count.to_dict() for code, count in self.counts.items()},
             "novelty": round(self.novelty, 4),
             "novelty_threshold": self.novelty_threshold,
             "novel": self.novel,
@@ -160,8 +166,10 @@ class Predictor:
             value = calibrate.rounded(raw)
             points = peaks.find(one, value)
             undecided = peaks.undecided(one, points) if calibration.by_map else None
-            low, high = calibrate.interval(raw, calibration.spreads[code], undecided)
-            counts[code] = Count(value, low, high, raw)
+            spread = calibration.spreads[code]
+            low, high = calibrate.interval(raw, spread, undecided)
+            off = calibrate.deviation(raw, spread, undecided)
+            counts[code] = Count(value, low, high, raw, off)
             for x, y in points:
                 marks.append(
                     SuggestedMark(

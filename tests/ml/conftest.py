@@ -66,11 +66,15 @@ def small(trained: Path) -> Path:
 
 @pytest.fixture
 def older(small: Path, tmp_path: Path) -> Path:
-    """The small bundle as it was before hues were kept and intervals went by the map."""
+    """The small bundle as it was before hues and deviations were kept and intervals went by the
+    map.
+    """
     folder = shutil.copytree(small, tmp_path / "older")
     file = folder / "calibration.json"
     calibration = json.loads(file.read_text())
     del calibration["novelty"]["hue"]
+    for spread in calibration["intervals"].values():
+        del spread["deviation"]
     calibration["unit"] = "sqrt(raw + 1)"
     file.write_text(json.dumps(calibration))
     return folder

@@ -118,6 +118,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("calibration.json", lambda d: d["intervals"]["RBC"].update(below="wide")),
         "calibration.json is not complete",
     ),
+    "deviation not a number": (
+        edit("calibration.json", lambda d: d["intervals"]["RBC"].update(deviation="wide")),
+        "calibration.json is not complete",
+    ),
     "intervals no object": (
         edit("calibration.json", lambda d: d.update(intervals=[1])),
         "calibration.json is not complete",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import calibrate
-from ml.calibrate import Spread
+from ml.calibrate import Residual, Spread
 
 RAW = st.floats(0.0, 500.0)
 UNDECIDED = st.none() | st.floats(0.0, 50.0)
@@ -38,7 +38,7 @@ def misled(
 def learned(rng: np.random.Generator, n: int) -> Spread:
     """Return the spread that such fields give."""
     fields = zip(*counted(rng, n), strict=True)
-    return calibrate.quantiles([(t - r) / calibrate.unit(r, u) for r, u, t in fields])
+    return calibrate.quantiles([Residual(t - r, calibrate.unit(r, u)) for r, u, t in fields])
 
 
 def covered(fields: Iterable[tuple[float, float, float]], spread: Spread) -> float:
@@ -71,17 +71,37 @@ def test_easy_fields_hard_ones_and_large_pictures_are_covered_alike() -> None:
 
 def test_a_bias_is_seen_by_the_intervals() -> None:
     """A counter that always says two too few gets intervals that reach up, not down."""
-    spread = calibrate.quantiles([2.0] * 50)
+    spread = calibrate.quantiles([Residual(2.0, 1.0)] * 50)
     assert (spread.below, spread.above) == (0.0, 2.0)
 
 
 def test_few_residuals_give_wider_intervals() -> None:
     rng = np.random.default_rng(1)
-    residuals = rng.standard_normal(400)
-    wide = np.mean([calibrate.quantiles(residuals[i : i + 8]).above for i in range(0, 400, 8)])
-    assert wide > calibrate.quantiles(residuals).above
+    residuals = [Residual(off, 1.0) for off in rng.standard_normal(400)]
+    few = [calibrate.quantiles(residuals[i : i + 8]) for i in range(0, 400, 8)]
+    many = calibrate.quantiles(residuals)
+    assert np.mean([spread.above for spread in few]) > many.above
+    assert np.mean([spread.deviation for spread in few]) > many.deviation > 0.9
     with pytest.raises(ValueError, match="No residuals"):
         calibrate.quantiles([])
+
+
+def test_a_rare_error_is_in_the_deviation_where_the_interval_does_not_see_it() -> None:
+    """As of white cells: 97 counts of 100 are right, and a sum goes by the other three."""
+    spread = calibrate.quantiles([Residual(0.0, 0.5)] * 97 + [Residual(1.0, 0.5)] * 3)
+    assert calibrate.interval(1.0, spread, None) == (1, 1)
+    # Three squared errors over a hundred squared units: 3 / 25.
+    assert spread.deviation == pytest.approx(0.12**0.5)
+    assert calibrate.deviation(3.0, spread, None) == pytest.approx(2 * 0.12**0.5)
+    assert calibrate.deviation(3.0, Spread(1.0, 1.0, 100), None) is None
+
+
+def test_the_wider_of_two_spreads_keeps_what_is_known() -> None:
+    own, base = Spread(1.0, 2.0, 4, 0.5), Spread(1.5, 1.0, 657, 0.7)
+    assert own.at_least(base) == Spread(1.5, 2.0, 4, 0.7)
+    before = Spread(0.1, 0.1, 657)
+    assert own.at_least(before) == own
+    assert before.at_least(before) == before
 
 
 @given(RAW, SPREADS, UNDECIDED)

@@ -70,6 +70,7 @@ def test_a_candidate_and_a_verdict_come_out(tuned: tuple[Path, list[dict]], smal
     assert made.config.cell_types == before.config.cell_types
     assert made.calibration.by_map
     assert made.calibration.spreads != before.calibration.spreads
+    assert all(spread.deviation for spread in made.calibration.spreads.values())
     assert made.metrics["fields"] == {"train": 4, "holdout": 2}
     assert "## Fine-tuned\n\nOn 4 fields counted in a study" in made.card
     assert made.replay is not None
@@ -187,6 +188,7 @@ def test_a_new_type_beside_the_others_is_learned_with_them(
     made = bundle.load(tmp_path / "out" / "bundle")
     assert made.config.cell_types == tuple(types)
     assert set(made.calibration.spreads) == set(types)
+    assert made.calibration.spreads["BLAST"].deviation
 
 
 def test_a_new_type_that_nobody_counted_yet_waits(small: Path, tmp_path: Path, cli: Cli) -> None:

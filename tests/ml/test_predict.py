@@ -76,6 +76,12 @@ def test_intervals_go_by_the_map_and_those_of_bundles_of_before_by_the_count(
             spread = predictor.bundle.calibration.spreads[code]
             told = calibrate.interval(count.raw, spread, undecided if path == small else None)
             assert (count.low, count.high) == told
+            if path == small:
+                assert spread.deviation is not None
+                off = spread.deviation * calibrate.unit(count.raw, undecided)
+                assert answer.to_dict()["counts"][code]["deviation"] == pytest.approx(off, abs=1e-4)
+            else:
+                assert "deviation" not in answer.to_dict()["counts"][code]
 
 
 def test_marks_lie_on_cells(told: list[FieldPrediction], fields: list[SyntheticField]) -> None:
