@@ -42,6 +42,10 @@ class PredictedCountSerializer(serializers.Serializer[Any]):
     low = serializers.IntegerField()
     high = serializers.IntegerField()
     raw = serializers.FloatField(required=False)
+    deviation = serializers.FloatField(
+        required=False,
+        help_text="standard deviation of the error, in cells; missing in predictions of before",
+    )
 
 
 class FaultSerializer(serializers.Serializer[Any]):

@@ -136,7 +136,8 @@ class Prediction(models.Model):
     model_version = models.ForeignKey(
         "counting.ModelVersion", on_delete=models.PROTECT, related_name="predictions"
     )
-    counts = models.JSONField()  # {code: {value, low, high, raw}}
+    # {code: {value, low, high, raw, deviation}}; no deviation in those made before it was kept
+    counts = models.JSONField()
     marks = models.JSONField(default=list)  # [{cell_type, x, y}] in pixels of the stored picture
     novelty = models.FloatField()
     novel = models.BooleanField(default=False)

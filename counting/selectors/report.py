@@ -14,33 +14,25 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from counting.models import CellType, FieldChoice, Flag, Prediction, Slide
-from counting.statistics.distributions import normal_quantile
 from counting.statistics.intervals import (
     Estimate,
     Interval,
     binomial,
     cells_needed,
-    dispersion,
     inverse,
     product,
-    quasi_poisson,
-    widened,
 )
 
 from .calibrations import WANTED_SAMPLES, CalibrationView
 from .fields import FieldView, view_fields
 from .report_options import Options, choices_for, read_options
+from .report_parts import Part, model_reach, part_of, scatter, total_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 # What is no white cell, as far as codes tell: the rest makes up a differential.
 NOT_WHITE = frozenset({"RBC", "PLT", "RET", "RETIC", "NRBC"})
-# A prediction's interval covers 90 % of fields (ml/calibrate.py); reports are at 95 %.
-TO_95 = normal_quantile(0.975) / normal_quantile(0.95)
-
-# With fewer fields their scatter is not known well enough to be told from chance.
-SCATTER_FIELDS = 5
 
 
 @dataclass(frozen=True)
@@ -118,16 +110,6 @@ class Report:
         return any(row.share is not None and row.share.interval is None for row in self.totals)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One field's count of one type; how far off it may be, at 95 %, if a model counted."""
-
-    value: int
-    below: float
-    above: float
-    counted: bool
-
-
 def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
     """Return the report of a slide for `user`; `given` holds choices as text (see `read_options`).
 
@@ -146,7 +128,7 @@ def slide_report(slide: Slide, user: User, given: Mapping[str, str]) -> Report:
     withheld = _told_by_totals(readable)
     views = [view for view in readable if view.field.pk not in withheld]
     types = list(slide.study.cell_types.all())
-    parts = {row.code: [_part(view, row.code) for view in views] for row in types}
+    parts = {row.code: [part_of(view, row.code) for view in views] for row in types}
     totals = [
         _total(row, [part for part in parts[row.code] if part], options.precision) for row in types
     ]
@@ -189,18 +171,6 @@ def _told_by_totals(views: Sequence[FieldView]) -> set[int]:
     return set(unread) if 1 in fields.values() else set()
 
 
-def _part(view: FieldView, code: str) -> _Part | None:
-    if view.reference is not None and code in view.reference.counts:
-        return _Part(int(view.reference.counts[code]), 0.0, 0.0, counted=True)
-    if view.prediction is not None and code in view.prediction.counts:
-        count = view.prediction.counts[code]
-        value = int(count["value"])
-        return _Part(
-            value, TO_95 * (value - count["low"]), TO_95 * (count["high"] - value), counted=False
-        )
-    return None
-
-
 def _uses(view: FieldView, codes: Sequence[str]) -> bool:
     """Tell whether the field's prediction stands in for a count that nobody made."""
     counted = view.reference.counts if view.reference else {}
@@ -208,36 +178,17 @@ def _uses(view: FieldView, codes: Sequence[str]) -> bool:
     return any(code in predicted and code not in counted for code in codes)
 
 
-def _sum(parts: Sequence[_Part]) -> Estimate:
-    """Return the total with sampling and model error.
-
-    Sampling: the exact Poisson interval (Garwood 1936), widened by the scatter between the fields
-    where it is more than Poisson's (quasi-Poisson; McCullagh & Nelder 1989). Model: its errors on
-    the fields of one slide are taken to go all the same way, which is the widest that they can
-    reach, since one stain and one focus mislead it alike. Both together: Zou & Donner (2008).
-    """
-    total = sum(part.value for part in parts)
-    below, above = (sum(getattr(part, side) for part in parts) for side in ("below", "above"))
-    return widened(Estimate(total, quasi_poisson(total, _dispersion(parts))), below, above)
-
-
-def _dispersion(parts: Sequence[_Part]) -> float:
-    if len(parts) < SCATTER_FIELDS:
-        return 1.0
-    return dispersion([part.value for part in parts])
-
-
-def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> TypeTotal:
+def _total(cell_type: CellType, parts: Sequence[Part], precision: float) -> TypeTotal:
     own = [part.value for part in parts if part.counted]
-    total = _sum(parts)
+    total = total_of(parts)
     fields = len(parts)
     needed = None
     reader = False
     if total.value:
-        cells = cells_needed(precision / 100) * _dispersion(parts)
+        cells = cells_needed(precision / 100) * scatter(parts)
         wanted = cells * fields / total.value
         needed = max(0, math.ceil(wanted) - fields)
-        reader = _model_too_wide(parts, total, precision / 100, sampling_reached=needed == 0)
+        reader = _model_too_wide(parts, total, precision / 100, needed)
     return TypeTotal(
         cell_type=cell_type,
         counted=sum(own),
@@ -252,22 +203,21 @@ def _total(cell_type: CellType, parts: Sequence[_Part], precision: float) -> Typ
     )
 
 
-def _model_too_wide(
-    parts: Sequence[_Part], total: Estimate, precision: float, *, sampling_reached: bool
-) -> bool:
+def _model_too_wide(parts: Sequence[Part], total: Estimate, precision: float, needed: int) -> bool:
     """Tell whether the model's error keeps the interval wider than the precision.
 
-    It grows with the fields as the total does. So more predicted fields never help where it alone
-    reaches too far; nor where the fields are enough for the sampling error, and both together are
-    still too wide.
+    What its errors share grows with the fields as the total does. So fields are no help where,
+    with as many as the sampling error needs, the model alone would still reach too far; nor where
+    there are enough for that now, and both together are too wide.
     """
     if all(part.counted for part in parts):
         return False
     allowed = precision * total.value
-    if max(sum(part.below for part in parts), sum(part.above for part in parts)) > allowed:
+    times = 1 + needed / len(parts)
+    if max(model_reach(parts, times)) > times * allowed:
         return True
     ends = total.interval
-    return sampling_reached and max(total.value - ends.low, ends.high - total.value) > allowed
+    return needed == 0 and max(total.value - ends.low, ends.high - total.value) > allowed
 
 
 def _per(total: Estimate, fields: int) -> Estimate:
@@ -281,7 +231,7 @@ def shares_among(codes: Sequence[str]) -> list[str]:
 
 
 def _with_shares(
-    totals: list[TypeTotal], parts: Mapping[str, Sequence[_Part | None]]
+    totals: list[TypeTotal], parts: Mapping[str, Sequence[Part | None]]
 ) -> tuple[list[TypeTotal], list[CellType]]:
     """Add the shares, with the types they are of.
 
@@ -311,7 +261,7 @@ def _with_shares(
 
 
 def _estimates(
-    totals: Sequence[TypeTotal], parts: Mapping[str, list[_Part | None]], options: Options
+    totals: Sequence[TypeTotal], parts: Mapping[str, list[Part | None]], options: Options
 ) -> list[PerMicroliter]:
     found = []
     for total in totals:
@@ -329,17 +279,17 @@ def _estimates(
     return found
 
 
-def _platelet_ratio(parts: Mapping[str, list[_Part | None]]) -> Estimate | None:
+def _platelet_ratio(parts: Mapping[str, list[Part | None]]) -> Estimate | None:
     """Return platelets per red cell over the fields where both are known."""
     both = [
         (platelets, red)
         for platelets, red in zip(parts.get("PLT", ()), parts.get("RBC", ()), strict=False)
         if platelets is not None and red is not None
     ]
-    red_cells = _sum([red for _, red in both])
+    red_cells = total_of([red for _, red in both])
     if red_cells.interval.low <= 0:
         return None
-    return product(_sum([platelets for platelets, _ in both]), inverse(red_cells))
+    return product(total_of([platelets for platelets, _ in both]), inverse(red_cells))
 
 
 def _around_a_cell() -> str:

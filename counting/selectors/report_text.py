@@ -220,8 +220,13 @@ def methods(report: Report) -> list[str]:
     words = [
         _(
             "Intervals are at 95 %. Totals: exact Poisson interval, chi-square quantiles / 2 "
-            "(Garwood 1936); where a model counted, its own 90 % intervals are widened to 95 %, "
-            "added over the fields, and joined with the Poisson interval (Zou & Donner 2008)."
+            "(Garwood 1936)."
+        ),
+        _(
+            "Where a model counted, its error is joined with the Poisson interval (Zou & Donner "
+            "2008). Nineteen twentieths of its variance add up field by field, one twentieth as if "
+            "its errors on all fields went the same way (Kish 1965). A prediction made before its "
+            "variance was kept adds its 90 % interval, widened to 95 %."
         ),
         _(
             "From five fields on, the Poisson interval is widened by the square root of the "
@@ -237,7 +242,7 @@ def methods(report: Report) -> list[str]:
     if any(row.reader_needed for row in report.totals):
         words.append(
             _(
-                "More predicted fields do not narrow a model's own error: where it keeps the "
+                "More predicted fields narrow a model's own error little: where it keeps the "
                 "interval wider than that, fields have to be counted by a reader."
             )
         )

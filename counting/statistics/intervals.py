@@ -119,6 +119,18 @@ def widened(estimate: Estimate, below: float, above: float) -> Estimate:
     )
 
 
+def deviation_of_sum(deviations: Sequence[float], shared: float, times: float = 1.0) -> float:
+    """Return the standard deviation of a sum whose errors are alike in part.
+
+    `shared` is the correlation between any two of them, 0 to 1: that part of their variances adds
+    as if they all went the same way, the rest as if each went its own (Kish, Survey Sampling, 1965,
+    chapter 5). `times`: of a sum with as many times the terms, all like these.
+    """
+    squares = times * math.fsum(one**2 for one in deviations)
+    linear = times * math.fsum(deviations)
+    return math.sqrt((1 - shared) * squares + shared * linear**2)
+
+
 def product(*factors: Estimate) -> Estimate:
     """Return the product of independent estimates, none below 0.
 

@@ -14,13 +14,17 @@ from django.test import Client
 from counting.models import Field, Prediction, Slide
 from counting.services import registry
 
+Ends = tuple[int, int, int]
 
-def predict(field: Field, **counts: tuple[int, int, int]) -> Prediction:
+
+def predict(field: Field, deviation: float | None = None, **counts: Ends) -> Prediction:
+    """Store a prediction: value, low and high of each type; without `deviation` one of before."""
+    more = {} if deviation is None else {"deviation": deviation}
     return Prediction.objects.create(
         field=field,
         model_version=registry.champion(field.study),
         counts={
-            code: {"value": value, "low": low, "high": high, "raw": float(value)}
+            code: {"value": value, "low": low, "high": high, "raw": float(value), **more}
             for code, (value, low, high) in counts.items()
         },
         novelty=0.1,

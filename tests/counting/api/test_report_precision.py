@@ -112,3 +112,58 @@ def test_fields_that_scatter_widen_the_interval_and_ask_for_more_fields(
     assert totals["PLT"]["fields_needed"] == math.ceil(25 * 423 / 80) - 5
     page = bob.get(f"/slides/{slide.pk}/report/").content.decode()
     assert "quasi-Poisson; McCullagh &amp; Nelder 1989" in page
+
+
+def test_a_rare_type_predicted_as_one_in_each_field_has_a_model_error(
+    bob: Client, slide: Slide, people: People
+) -> None:
+    """Its interval in a field is one whole number, which says nothing of a sum of twenty."""
+    twenty = add_fields(slide, people.bob, range(20))
+    for field in twenty:
+        predict(field, deviation=0.3, WBC=(1, 1, 1))
+    total = totals_of(bob, slide)["WBC"]["total"]
+    # Poisson alone: 12.217 to 30.888 (Garwood 1936). The model: 1.96 x 0.3 x sqrt(20 x 1.95).
+    reach = 1.959964 * 0.3 * math.sqrt(39)
+    assert total["value"] == 20
+    assert total["interval"]["low"] == pytest.approx(20 - math.hypot(7.783, reach), abs=1e-3)
+    assert total["interval"]["high"] == pytest.approx(20 + math.hypot(10.888, reach), abs=1e-3)
+    page = bob.get(f"/slides/{slide.pk}/report/").content.decode()
+    assert "11.4–31.5" in page
+    assert "one twentieth as if its errors on all fields went the same way" in page
+    low_95 = csv_row(bob.get(f"/slides/{slide.pk}/report.csv").content, "total", "WBC")["low_95"]
+    assert float(low_95) == pytest.approx(total["interval"]["low"], abs=1e-4)
+
+    # Fields that a reader counted bring none: it is that of the other ten.
+    for field in twenty[:10]:
+        count(field, people.bob, WBC=1)
+    total = totals_of(bob, slide)["WBC"]["total"]
+    reach = 1.959964 * 0.3 * math.sqrt(10 * 1.45)
+    assert total["interval"]["low"] == pytest.approx(20 - math.hypot(7.783, reach), abs=1e-3)
+
+
+def test_predictions_of_before_bring_their_own_ends(
+    bob: Client, slide: Slide, fields: list[Field]
+) -> None:
+    for field, known in zip(fields, (None, None, 3.0, 4.0), strict=True):
+        predict(field, deviation=known, RBC=(50, 45, 56))
+    total = totals_of(bob, slide)["RBC"]["total"]
+    poisson = {"low": 200 - 173.24, "high": 229.72 - 200}
+    # Two fields with 5 below and 6 above, x 1.19; two with a deviation, all going the same way.
+    known = 1.959964 * math.sqrt(0.95 * 25 + 0.05 * 49)
+    ends = {"low": 2 * 5 * 1.19160 + known, "high": 2 * 6 * 1.19160 + known}
+    for end, sign in (("low", -1), ("high", 1)):
+        reach = math.hypot(poisson[end], ends[end])
+        assert total["interval"][end] == pytest.approx(200 + sign * reach, abs=0.02)
+
+
+@pytest.mark.parametrize(("deviation", "needed"), [(2.0, 18), (5.0, None)])
+def test_fields_are_asked_for_where_with_them_the_model_is_precise_enough(
+    bob: Client, slide: Slide, fields: list[Field], deviation: float, needed: int | None
+) -> None:
+    """The model's part reaches 8.4 of 80 cells now, and 26 of 440 with the fields that are needed;
+    or 66 of these, which no field mends.
+    """
+    for field in fields:
+        predict(field, deviation=deviation, RBC=(20, 17, 23))
+    row = totals_of(bob, slide)["RBC"]
+    assert (row["fields_needed"], row["reader_needed"]) == (needed, needed is None)

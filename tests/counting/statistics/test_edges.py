@@ -17,6 +17,7 @@ from counting.statistics.intervals import (
     Interval,
     binomial,
     cells_needed,
+    deviation_of_sum,
     difference_of_means,
     dispersion,
     inverse,
@@ -53,6 +54,18 @@ def test_a_second_error_adds_at_a_right_angle_and_stops_at_zero() -> None:
     start = Estimate(10, Interval(7, 14))
     assert widened(start, 4, 3).interval == Interval(5, 15)
     assert widened(start, 30, 0).interval == Interval(0, 14)
+
+
+def test_errors_that_are_alike_in_part_add_between_a_right_angle_and_a_line() -> None:
+    assert deviation_of_sum([3, 4], 0) == 5
+    assert deviation_of_sum([3, 4], 1) == 7
+    # Three quarters of 9 + 16 and a quarter of 7 x 7.
+    assert deviation_of_sum([3, 4], 0.25) == pytest.approx(math.sqrt(31))
+    # Kish's design effect: n equal ones have n (1 + (n - 1) x shared) times the variance of one.
+    assert deviation_of_sum([2] * 20, 0.05) == pytest.approx(2 * math.sqrt(20 * (1 + 19 * 0.05)))
+    four_times = deviation_of_sum([3, 4] * 4, 0.25)
+    assert deviation_of_sum([3, 4], 0.25, times=4) == pytest.approx(four_times)
+    assert deviation_of_sum([], 0.05) == 0
 
 
 def test_products_and_quotients_of_counts() -> None:
