@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from counting.statistics.distributions import normal_quantile
 from counting.statistics.intervals import (
+    SHARED,
     Estimate,
     deviation_of_sum,
     dispersion,
@@ -22,9 +23,6 @@ from .fields import FieldView
 Z_95 = normal_quantile(0.975)
 # A prediction's interval covers 90 % of fields (ml/calibrate.py); reports are at 95 %.
 TO_95 = Z_95 / normal_quantile(0.95)
-# The part of a model's variance that all fields of a slide share, since one stain and one focus
-# mislead it alike. Chosen on sums of held-out training fields (benchmarks/totals.py).
-SHARED = 0.05
 # With fewer fields their scatter is not known well enough to be told from chance.
 SCATTER_FIELDS = 5
 

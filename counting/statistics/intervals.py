@@ -12,6 +12,9 @@ from .distributions import beta_quantile, chi_square_quantile, normal_quantile, 
 CONFIDENCE = 0.95
 # Beyond this many cells the exact interval and its limit differ by less than a cell in a thousand.
 EXACT_UP_TO = 1_000_000
+# The part of a model's variance that all fields of a slide share, since one stain and one focus
+# mislead it alike. Chosen on sums of held-out training fields (benchmarks/totals.py).
+SHARED = 0.05
 
 
 @dataclass(frozen=True)
