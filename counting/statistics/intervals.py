@@ -13,7 +13,8 @@ CONFIDENCE = 0.95
 # Beyond this many cells the exact interval and its limit differ by less than a cell in a thousand.
 EXACT_UP_TO = 1_000_000
 # The part of a model's variance that all fields of a slide share, since one stain and one focus
-# mislead it alike. Chosen on sums of held-out training fields (benchmarks/totals.py).
+# mislead it alike. Chosen on sums of held-out training fields (benchmarks/totals.py);
+# reports tell it in words (counting/selectors/report_text.py).
 SHARED = 0.05
 
 

@@ -126,6 +126,7 @@ def test_a_field_is_uploaded_predicted_and_counted(
     assert set(counts) == {"RBC", "WBC", "PLT"}
     for count in counts.values():
         assert 0 <= count["low"] <= count["value"] <= count["high"]
+        assert count["deviation"] > 0
     assert 0 <= seen["prediction"]["novelty"] <= 1
     assert seen["prediction"]["faults"] == []
     assert seen["reference"] is None
