@@ -44,7 +44,7 @@ SMALLEST_WHOLE = 529
 SHRINKAGE = 0.1
 # Share of green in gray, and how much of the way there a camera's muted colors may go beyond the
 # palest known pictures: a strange lab's camera may be set otherwise. Chosen by hand on training
-# fields, for which it is 0.37: colors at 0.6 of their strength leave 0.38 or more, DAB 0.36 or less.
+# fields, where it makes 0.37: colors at 0.6 of their strength leave 0.38, DAB 0.36 at most.
 GRAY = 1.0 / 3.0
 MUTED = 0.5
 # Share of green that blood cells have in no stain: hemoglobin takes blue, and of eosin alone the

@@ -40,6 +40,10 @@ MARGIN = 128
 # A picture in which no map holds this much of a cell in any one place (3 x 3 map pixels) shows
 # none: what is left is the sum of thousands of nearly empty map pixels. Chosen by hand.
 EMPTY = 0.4
+# Told micrometers per pixel are checked by the cells where the net finds their width off by this
+# much (log2), or where it is that far from what it is in most fields. Chosen by hand.
+CHECK_FOUND = 0.25
+CHECK_USUAL = 0.6
 # A picture is looked at with at most this many pixels (a 4000 x 4000 one whole); a larger one is
 # brought to them once, as it is opened, and its full size let go.
 MAX_WORK = 16_000_000
@@ -55,7 +59,9 @@ class Work:
     whether MAX_WORK kept it below the net's scale.
 
     What a look fills in: maps [types, h / 8, w / 8] of cells, features [2 c] that novelty is judged
-    by, log_scale: log2 of how much wider than `InputConfig.cell_px` the net finds the red cells.
+    by, log_scale: log2 of how much wider than `InputConfig.cell_px` the net finds the red cells;
+    off_told: log2 of how much wider they are than told micrometers per pixel say, where that was
+    checked.
     """
 
     image: Image.Image
@@ -69,6 +75,7 @@ class Work:
     maps: Floats | None = None
     features: NDArray[np.float64] | None = None
     log_scale: float = 0.0
+    off_told: float = 0.0
 
     def __post_init__(self) -> None:
         self.guess = self.cell_px
@@ -125,7 +132,7 @@ def prepare(
 @torch.inference_mode()
 def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
     """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
-    todo = list(works)
+    todo, told = list(works), [work for work in works if work.sure]
     for work in todo:
         if not (work.sure or config.input.frame) and search.unusual(work.size):
             _search(net, work, config)
@@ -145,11 +152,24 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
                 _correct(net, work, earlier, number, config)
                 again.append(work)
         todo = again
+    for work in told:
+        _check_told(net, work, config)
     if config.placed:
         for work in works:
             assert work.maps is not None
             if all(peaks.strongest(one) < EMPTY for one in work.maps):
                 work.maps[:] = 0.0
+
+
+def _check_told(net: Counter, work: Work, config: BundleConfig) -> None:
+    """Compare the width of red cells that was told with the picture's, where there is a doubt."""
+    usual = config.input.guess * math.sqrt(work.size[0] * work.size[1])
+    doubtful = (
+        abs(work.log_scale) > CHECK_FOUND or abs(math.log2(work.cell_px / usual)) > CHECK_USUAL
+    )
+    if doubtful and not config.input.frame:
+        width = _searched(net, work, config)
+        work.off_told = 0.0 if width is None else math.log2(width / work.cell_px)
 
 
 def _correct(net: Counter, work: Work, earlier: float, number: int, config: BundleConfig) -> None:
@@ -164,10 +184,15 @@ def _correct(net: Counter, work: Work, earlier: float, number: int, config: Bund
 
 def _search(net: Counter, work: Work, config: BundleConfig) -> None:
     """Set the cells' width once and for all; where there are none, the first guess stays."""
+    work.cell_px = _searched(net, work, config) or work.guess
+    work.sure = True
+
+
+def _searched(net: Counter, work: Work, config: BundleConfig) -> float | None:
+    """Return the width of red cells in pixels of the given picture, None where there are none."""
     share = math.sqrt(work.image.width * work.image.height / (work.size[0] * work.size[1]))
     width = search.cell_width(net, work.image, work.light, config.input)
-    work.cell_px = work.guess if width is None else width / share
-    work.sure = True
+    return None if width is None else width / share
 
 
 def _scale(work: Work, config: BundleConfig) -> None:

@@ -180,7 +180,7 @@ class Predictor:
                 )
         seen, lit = work.seen_px(config), lamp(work.pixels)
         raws = {code: count.raw for code, count in counts.items()}
-        judged = quality.judge(work.pixels, work.light, lit, seen, raws)
+        judged = quality.judge(work.pixels, work.light, lit, seen, raws, work.off_told)
         # Out of focus, cells are taken for much wider than they are: that makes no picture small.
         area = calibrate.SMALLEST_WHOLE if "blurred" in judged.faults else work.maps[0].size
         return FieldPrediction(

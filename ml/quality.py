@@ -1,4 +1,4 @@
-"""Is a picture good enough to count in? Focus, light, its evenness, stain and overlap.
+"""Is a picture good enough to count in? Focus, light, its evenness, stain, overlap and scale.
 
 Judged on the picture as the net sees it, where a red cell is about `InputConfig.cell_px` wide: so
 sharpness is measured against the cell, whatever the camera's pixels. Thresholds were set on the
@@ -24,6 +24,8 @@ FAULTS = {
     "crowded": "Cells lie on top of each other: take a field where the smear is thinner.",
     "uneven": "Uneven light: center the lamp and the condenser, hold the camera straight, and take "
     "it again.",
+    "scale": "Red cells are much wider or narrower here than the microns per pixel say: check that "
+    "number and the objective.",
 }
 # One line of pixels in so many is looked at, across and down: cells are larger.
 EVERY = 4
@@ -57,6 +59,10 @@ CROWDED = 0.75
 # fields lack 0.13 (median) to 0.19. With 0.3 less at one side or in the corners, all but one in 250
 # lack more, with 0.1 less in the corners one BCCD field in 40.
 UNEVEN = 0.22
+# Cells found this much (log2) wider or narrower than told micrometers per pixel say are another
+# objective's. Of 160 training fields none is that told the right width; told half or twice as much,
+# 310 of 320 are.
+OTHER_SCALE = 0.65
 # Cell types that have no nucleus.
 PLAIN = ("RBC", "PLT")
 
@@ -68,7 +74,8 @@ class Quality:
     sharpness: 1 is a blur, see `_sharpness`; light: of the empty slide, 0 to 255; lost: share of
     the picture that is white; stain: green density that a tenth of the picture exceeds; layers:
     how many cells deep the picture is covered, on average; falloff: share of the light that the
-    darkest place lacks.
+    darkest place lacks; off_told: log2 of how much wider red cells are than was told, 0 where that
+    was not in doubt.
     """
 
     sharpness: float
@@ -77,6 +84,7 @@ class Quality:
     stain: float
     layers: float
     falloff: float
+    off_told: float
     faults: tuple[str, ...]
 
     def measures(self) -> dict[str, float]:
@@ -92,11 +100,13 @@ def judge(
     lit: Lamp,
     cell_px: float,
     counts: Mapping[str, float],
+    off_told: float = 0.0,
 ) -> Quality:
     """Judge a picture.
 
     pixels: [h, w, 3], red, green, blue. light: of the empty slide, [3], 1 to 255. lit: how
     evenly it is lit. cell_px: width of a red cell in these pixels. counts: raw counts by cell type.
+    off_told: how much wider red cells are than was told, log2.
     """
     rows = pixels[::EVERY, ::2]
     # As under even light: shade is no stain.
@@ -127,10 +137,15 @@ def judge(
         faults.append("crowded")
     if lit.fall > UNEVEN:
         faults.append("uneven")
+    # Neither of this and focus rules the other out: at a wrong scale sharp cells may look blurred,
+    # and out of focus they are found wider.
+    if abs(off_told) > OTHER_SCALE:
+        faults.append("scale")
     if lost > LOST:
         # What is lost in white hides all else.
         faults = ["bright"]
-    return Quality(sharpness, float(light.max()), lost, stain, layers, lit.fall, tuple(faults))
+    bright = float(light.max())
+    return Quality(sharpness, bright, lost, stain, layers, lit.fall, off_told, tuple(faults))
 
 
 def _denser(table: Floats, shares: NDArray[np.float64], share: float) -> float:

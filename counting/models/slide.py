@@ -109,6 +109,7 @@ class Fault(models.TextChoices):
     FAINT = "faint", _("stain too faint")
     CROWDED = "crowded", _("cells crowded")
     UNEVEN = "uneven", _("uneven light")
+    SCALE = "scale", _("wrong scale")
 
     @property
     def words(self) -> str:
@@ -125,6 +126,10 @@ _FAULT_WORDS = {
     Fault.UNEVEN: _(
         "Uneven light: center the lamp and the condenser, hold the camera straight, "
         "and take it again."
+    ),
+    Fault.SCALE: _(
+        "Red cells are much wider or narrower here than the microns per pixel say: "
+        "check that number and the objective."
     ),
 }
 

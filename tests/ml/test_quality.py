@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from benchmarks.spoiled import Spoil, aslant, blurred, crowded, exposed, faint, vignetted
-from ml.config import InputConfig
+from ml.config import RED_CELL_MICRONS, InputConfig
 from ml.optics import background, hue, lamp
 from ml.predict import Predictor
 from ml.quality import FAULTS
@@ -105,6 +105,18 @@ def test_a_part_that_cells_cover_wholly_is_not_unlit(
         pixels[:rows, :columns] = np.minimum(pixels[:rows, :columns], color)
         covered.append(Image.fromarray(pixels))
     assert not any("uneven" in found for found in faults(base, covered))
+
+
+@pytest.mark.parametrize(("by", "wrong"), [(0.5, True), (0.85, False), (1.0, False), (2.0, True)])
+def test_a_told_scale_that_the_cells_contradict_is_said(
+    base: Predictor, fields: list[Image.Image], by: float, wrong: bool
+) -> None:
+    # The second picture is at half the pixels, where the same cells are told twice the microns.
+    small = [image.resize((image.width // 2, image.height // 2)) for image in fields]
+    for images, width in ((fields, CELL_PX), (small, CELL_PX / 2)):
+        told = base.predict(images, [RED_CELL_MICRONS / (width * by)] * len(images))
+        assert ["scale" in one.quality.faults for one in told] == [wrong] * len(images)
+    assert not any("scale" in found for found in faults(base, fields))
 
 
 def test_an_empty_slide_is_not_out_of_focus_faint_or_crowded(base: Predictor) -> None:
