@@ -194,7 +194,8 @@ def halves_row(predictor: Predictor, split: str, own: Sequence[Opened]) -> dict[
 
 def judged(true: Sequence[int], told: Sequence[FieldPrediction]) -> dict[str, float]:
     """Return the red cells' errors, the share of intervals that hold the true count, the mean
-    count of white cells and the share called unlike what the model learned from.
+    count of white cells, the share called unlike what the model learned from and the share whose
+    told scale is said to be wrong.
     """
     reds = [one.counts["RBC"] for one in told]
     covered = [red.low <= count <= red.high for red, count in zip(reds, true, strict=True)]
@@ -203,6 +204,7 @@ def judged(true: Sequence[int], told: Sequence[FieldPrediction]) -> dict[str, fl
         "covered": float(np.mean(covered)),
         "white": float(np.mean([one.counts["WBC"].value for one in told])),
         "novel": float(np.mean([one.novel for one in told])),
+        "scale": float(np.mean(["scale" in one.quality.faults for one in told])),
     }
 
 
@@ -241,14 +243,14 @@ def table(told: dict[str, Any]) -> str:
         )
     lines.append(
         "canvas, pictures, mean RBC; scale searched: MAE, share, bias, interval covers, "
-        "called unlike; told: the same"
+        "called unlike, said to be told a wrong scale; told: the same"
     )
     for row in told["canvases"]:
         cells = [f"  {row['canvas']:>5} {row['n']:>3} {row['searched']['mean']:>7.1f}"]
         lines.append("  ".join([*cells, errors_of(row["searched"]), errors_of(row["told"])]))
     lines.append(
         "fields, told width in times the true one, median width taken; MAE, share, bias, "
-        "interval covers, called unlike; mean WBC"
+        "interval covers, called unlike, said to be told a wrong scale; mean WBC"
     )
     for row in told["widths"]:
         times = "none" if row["times"] is None else row["times"]
@@ -266,7 +268,7 @@ def errors_of(row: dict[str, Any]) -> str:
     """Return what `judged` found as columns."""
     return (
         f"{row['mae']:>7.2f} {row['share']:>6.1%} {row['bias']:>+7.2f} {row['covered']:>5.0%} "
-        f"{row['novel']:>5.0%}"
+        f"{row['novel']:>5.0%} {row['scale']:>5.0%}"
     )
 
 
