@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from ml import peaks, pictures, search
 from ml.config import MICRONS_PER_PIXEL, RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
+from ml.crew import ALONE, Crew
 from ml.heads import SCALE_FLOOR
 from ml.nets import MULTIPLE, STRIDE, Counter
 from ml.optics import Floats, background, density
@@ -130,30 +132,28 @@ def prepare(
 
 
 @torch.inference_mode()
-def look(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
+def look(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew = ALONE) -> None:
     """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
     todo, told = list(works), [work for work in works if work.sure]
-    for work in todo:
-        if not (work.sure or config.input.frame) and search.unusual(work.size):
-            _search(net, work, config)
+    unsure = [] if config.input.frame else [work for work in todo if not work.sure]
+    odd = [work for work in unsure if search.unusual(work.size)]
+    crew.each(lambda work: _search(net, work, config), odd)
     for number in range(LOOKS):
         before = [abs(work.log_scale) for work in todo]
-        for work in todo:
-            _scale(work, config)
+        crew.each(lambda work: _scale(work, config), todo)
         for work in todo:
             if work.pixels.shape[0] * work.pixels.shape[1] > CHUNK:
-                _look_in_tiles(net, work, config)
+                _look_in_tiles(net, work, config, crew)
         small = [w for w in todo if w.pixels.shape[0] * w.pixels.shape[1] <= CHUNK]
         for chunk in _chunks(small):
-            _look_at_once(net, chunk, config)
+            _look_at_once(net, chunk, config, crew)
         again = []
         for work, earlier in zip(todo, before, strict=True):
             if not work.sure and abs(work.log_scale) > SCALE_CLOSE and number < LOOKS - 1:
                 _correct(net, work, earlier, number, config)
                 again.append(work)
         todo = again
-    for work in told:
-        _check_told(net, work, config)
+    crew.each(lambda work: _check_told(net, work, config), told)
     if config.placed:
         for work in works:
             assert work.maps is not None
@@ -247,11 +247,21 @@ def pooled(early: Tensor) -> NDArray[np.float64]:
     return both.cpu().numpy().astype(np.float64)
 
 
-def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
-    parts = [density(w.pixels, w.light, config.input) for w in works]
-    inputs = to_input(parts, config.input.frame or 0).to(net.device)
+@torch.inference_mode()
+def _features(net: Counter, inputs: Tensor) -> tuple[Tensor, Tensor]:
     early = net.backbone.early(inputs)
-    output = net.late(early)
+    return early, net.backbone.late(early)
+
+
+def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew) -> None:
+    parts = crew.each(lambda w: density(w.pixels, w.light, config.input), works)
+    inputs = to_input(parts, config.input.frame or 0).to(net.device)
+    # A GPU takes all at once; on the processor each thread sends its share through. Two pictures
+    # at least: one alone is rounded otherwise, and counts should not depend on the threads.
+    threads = crew.size if net.device.type == "cpu" else 1
+    shares = inputs.tensor_split(max(1, min(threads, len(works) // 2)))
+    early, late = map(torch.cat, zip(*crew.each(partial(_features, net), shares), strict=True))
+    output = net.head(late)
     maps = output.maps.cpu().numpy()
     for i, work in enumerate(works):
         rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
@@ -269,30 +279,36 @@ def _fold_in(maps: Floats, rows: int, columns: int) -> Floats:
     return inside
 
 
-def _look_in_tiles(net: Counter, work: Work, config: BundleConfig) -> None:
+def _look_in_tiles(net: Counter, work: Work, config: BundleConfig, crew: Crew) -> None:
     """Look at a large picture in tiles that overlap, and keep the middle of each."""
     height, width = work.pixels.shape[:2]
-    rows, columns = -(-height // STRIDE), -(-width // STRIDE)
-    maps = np.zeros((len(config.cell_types), rows, columns), dtype=np.float32)
-    features, areas, scales, weights = [], [], [], []
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
-            part = work.pixels[y0 : top + TILE + MARGIN, x0 : left + TILE + MARGIN]
-            inputs = to_input([density(part, work.light, config.input)]).to(net.device)
-            early = net.backbone.early(inputs)
-            output = net.late(early)
-            r0, c0 = (top - y0) // STRIDE, (left - x0) // STRIDE
-            own_rows = min(rows - top // STRIDE, TILE // STRIDE)
-            own_columns = min(columns - left // STRIDE, TILE // STRIDE)
-            own = output.maps[0, :, r0 : r0 + own_rows, c0 : c0 + own_columns].cpu().numpy()
-            row, column = top // STRIDE, left // STRIDE
-            maps[:, row : row + own_rows, column : column + own_columns] = own
-            early = early[:, :, r0 : r0 + own_rows, c0 : c0 + own_columns]
-            features.append(pooled(early)[0])
-            areas.append(own_rows * own_columns)
-            scales.append(float(output.scale[0]))
-            weights.append(float(output.counts[0, 0]) + SCALE_FLOOR * output.maps[0, 0].numel())
-    work.maps = maps
+    shape = len(config.cell_types), -(-height // STRIDE), -(-width // STRIDE)
+    work.maps = np.zeros(shape, dtype=np.float32)
+    corners = [(top, left) for top in range(0, height, TILE) for left in range(0, width, TILE)]
+    told = crew.each(lambda corner: _look_at_tile(net, work, config, *corner), corners)
+    features, areas, scales, weights = zip(*told, strict=True)
     work.features = np.average(features, axis=0, weights=areas)
     work.log_scale = float(np.average(scales, weights=weights))
+
+
+@torch.inference_mode()
+def _look_at_tile(
+    net: Counter, work: Work, config: BundleConfig, top: int, left: int
+) -> tuple[NDArray[np.float64], int, float, float]:
+    """Fill in a tile's part of the maps; return its features, its area, its scale and the cells
+    that this was told by.
+    """
+    assert work.maps is not None
+    y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
+    part = work.pixels[y0 : top + TILE + MARGIN, x0 : left + TILE + MARGIN]
+    inputs = to_input([density(part, work.light, config.input)]).to(net.device)
+    early = net.backbone.early(inputs)
+    output = net.late(early)
+    row, column, side = top // STRIDE, left // STRIDE, TILE // STRIDE
+    inside = work.maps[:, row : row + side, column : column + side]
+    r0, c0 = (top - y0) // STRIDE, (left - x0) // STRIDE
+    rows, columns = slice(r0, r0 + inside.shape[1]), slice(c0, c0 + inside.shape[2])
+    inside[:] = output.maps[0, :, rows, columns].cpu().numpy()
+    cells = float(output.counts[0, 0]) + SCALE_FLOOR * output.maps[0, 0].numel()
+    features = pooled(early[:, :, rows, columns])[0]
+    return features, inside[0].size, float(output.scale[0]), cells

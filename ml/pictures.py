@@ -10,7 +10,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -109,14 +109,24 @@ def read(
         opened = source.open("rb")
     else:
         opened = nullcontext(source)
-    with opened as file, warnings.catch_warnings():
-        # Broken files make Pillow warn as well as raise; the sentence below says all of it.
-        warnings.filterwarnings("ignore", category=UserWarning)
+    with opened as file, unwarned():
         try:
             return _read(file, max_bytes, max_pixels, enough)
         except BadPicture as error:
             error.file = source if isinstance(source, Path) else None
             raise
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Let Pillow not warn: broken files make it warn as well as raise, and the sentence says all.
+
+    Warnings are one list for all threads: whoever reads in several does so inside of this, or one
+    thread may leave another's list behind.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)
+        yield
 
 
 def _read(file: BinaryIO, max_bytes: int, max_pixels: int, enough: int | None) -> Picture:

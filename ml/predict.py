@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ml import calibrate, peaks, processor, quality
+from ml import calibrate, peaks, pictures, processor, quality
 from ml.bundle import BadBundle, Bundle, load
+from ml.crew import Crew, gathered
 from ml.look import MAX_WORK, Work, look, prepare
 from ml.nets import STRIDE, Counter
 from ml.optics import Floats, hue, lamp
+
+# A picture with its micrometers per pixel, where known.
+Given = tuple[Image.Image | Path, float | None]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,30 @@ def build(bundle: Bundle) -> Counter:
     return net.channels_last()
 
 
+def _groups(given: Iterable[Given]) -> Iterator[list[Given]]:
+    """Small pictures share a pass; large ones are not held open beside each other."""
+    group, held = [], 0
+    for picture in given:
+        group.append(picture)
+        held += _pixels(picture[0])
+        if held >= MAX_WORK:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+def _pixels(source: Image.Image | Path) -> int:
+    if isinstance(source, Image.Image):
+        return source.width * source.height
+    try:
+        with source.open("rb") as file:
+            return pictures.pixels(file)
+    except OSError:
+        # Told as it is opened, when it is its turn.
+        return 0
+
+
 class Predictor:
     """A loaded bundle that counts; make one and keep it."""
 
@@ -139,16 +167,15 @@ class Predictor:
         if len(scales) != len(images):
             raise ValueError("Give one value of micrometers per pixel for each picture.")
         found: list[FieldPrediction] = []
-        works: list[Work] = []
-        for number, (image, scale) in enumerate(zip(images, scales, strict=True), 1):
-            works.append(self.prepare(image, scale))
-            # Small pictures share a pass; large ones are not held open beside each other.
-            held = sum(work.image.width * work.image.height for work in works)
-            if held >= MAX_WORK or number == len(images):
-                look(self.net, works, self.bundle.config)
-                found += [self._conclude(work) for work in works]
-                works.clear()
+        with gathered() as crew, pictures.unwarned():
+            for group in _groups(zip(images, scales, strict=True)):
+                found += self._together(group, crew)
         return found
+
+    def _together(self, group: Sequence[Given], crew: Crew) -> list[FieldPrediction]:
+        works = crew.each(lambda given: self.prepare(*given), group)
+        look(self.net, works, self.bundle.config, crew)
+        return crew.each(self._conclude, works)
 
     def prepare(self, source: Image.Image | Path, microns_per_pixel: float | None) -> Work:
         """Open a picture and guess how wide its red cells are."""

@@ -31,10 +31,10 @@ def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
 
-predictor = Predictor(sys.argv[1], 1)
-predictor.predict([render(0).image])
+predictor = Predictor(sys.argv[1], int(sys.argv[2]))
+predictor.predict([render(0).image] * 2)
 before = peak()
-predictor.predict([Path(name) for name in sys.argv[2:]])
+predictor.predict([Path(name) for name in sys.argv[3:]])
 print(peak() - before)
 """
 
@@ -128,14 +128,17 @@ def test_cells_are_as_wide_as_they_are_where_a_picture_is_held_below_the_nets_sc
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("kind", "most"), [("JPEG", 350), ("PNG", 700)])
+@pytest.mark.parametrize(
+    ("kind", "threads", "most"), [("JPEG", 1, 350), ("PNG", 1, 700), ("JPEG", 2, 350)]
+)
 def test_a_hundred_megapixels_are_counted_within_bounds(
-    tmp_path: Path, kind: str, most: int
+    tmp_path: Path, kind: str, threads: int, most: int
 ) -> None:
+    """Also where there are two of them, and threads for both."""
     file = tmp_path / f"large.{kind.lower()}"
     Image.new("RGB", (SIDE, SIDE), (225, 220, 228)).save(file, kind)
     done = subprocess.run(
-        [sys.executable, "-c", PEAK, str(BASE), str(file), str(file)],
+        [sys.executable, "-c", PEAK, str(BASE), str(threads), str(file), str(file)],
         capture_output=True,
         text=True,
         check=False,
