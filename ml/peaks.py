@@ -117,13 +117,15 @@ def _smooth(values: Floats) -> Floats:
 def _maxima(values: Floats) -> NDArray[np.intp]:
     top = values
     for axis in (0, 1):
-        top = np.maximum.reduce(_neighbors(top, axis))
+        before, here, after = _neighbors(top, axis)
+        top = np.maximum(np.maximum(before, here), after)
     return np.argwhere((values >= top) & (values > 1e-4))
 
 
 def _centers(values: Floats, places: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return [n, 2], x and y in map pixels: the center of what lies about each (row, column)."""
-    wide = np.pad(values.astype(np.float64), 1)
+    wide = np.zeros((values.shape[0] + 2, values.shape[1] + 2))
+    wide[1:-1, 1:-1] = values
     steps = np.arange(3)
     rows, columns = places[:, :1] + steps, places[:, 1:] + steps
     near = wide[rows[:, :, None], columns[:, None, :]]
