@@ -263,13 +263,17 @@ def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig, cre
     shares = inputs.tensor_split(max(1, min(threads, len(works) // 2)))
     early, late = map(torch.cat, zip(*crew.each(partial(_features, net), shares), strict=True))
     output = net.head(late)
-    maps = output.maps.cpu().numpy()
-    for i, work in enumerate(works):
-        rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
-        # What lies beyond the picture's border belongs to cells at the border: it is added there.
-        work.maps = _fold_in(maps[i], rows, columns)
-        work.features = pooled(early[i : i + 1, :, :rows, :columns])[0]
-        work.log_scale = float(output.scale[i])
+    crew.each(_keep, zip(works, early, output.maps, output.scale, strict=True))
+
+
+@torch.inference_mode()
+def _keep(told: tuple[Work, Tensor, Tensor, Tensor]) -> None:
+    work, early, maps, scale = told
+    rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
+    # What lies beyond the picture's border belongs to cells at the border: it is added there.
+    work.maps = _fold_in(maps.cpu().numpy(), rows, columns)
+    work.features = pooled(early[None, :, :rows, :columns])[0]
+    work.log_scale = float(scale)
 
 
 def _fold_in(maps: Floats, rows: int, columns: int) -> Floats:
