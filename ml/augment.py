@@ -17,7 +17,8 @@ from PIL import Image
 from ml.config import SCALE_CLOSE, InputConfig
 from ml.data import Field
 from ml.lights import Lights
-from ml.optics import Floats, background, density
+from ml.optics import Floats, density
+from ml.surround import Circle, clear
 
 # A cell cut by a crop still counts when this share of a red cell's width is left of it, where
 # nothing is known of how its annotators did it.
@@ -73,7 +74,8 @@ class Loaded:
     """A field in memory: 8-bit RGB, not larger than views need, and the background's light.
 
     boxes: [n, 5] of type index, left, top, right, bottom. visible: share of a red cell's width
-    that must be left of a cell for it to count.
+    that must be left of a cell for it to count. circle: the edge of a round field, whose dark
+    surround was taken out.
     """
 
     image: Image.Image
@@ -86,6 +88,7 @@ class Loaded:
     name: str = ""
     group: str = ""
     visible: float = VISIBLE
+    circle: Circle | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ class View:
     """One training example; masks say per type whether counts and marks may train.
 
     picture [h, w, 3] optical density; points [n, 3] of type index, x, y in pixels. field: the
-    pixels (left, top, right, bottom) that show the field; the rest is empty slide.
+    pixels (left, top, right, bottom) that show the field; the rest is empty slide. circle: the edge
+    of a round field that is shown whole.
     """
 
     picture: Floats
@@ -103,13 +107,14 @@ class View:
     marked: NDArray[np.bool_]
     log_scale: float
     field: Area
+    circle: Circle | None = None
 
 
 def load(
     field: Field, image: Image.Image, cell_px: float, types: Sequence[str], config: InputConfig
 ) -> Loaded:
     """Bring a field into memory; `cell_px` is its red cells' width in pixels of `image`."""
-    light = background(image, config)
+    image, light, circle = clear(image, config)
     shrink = min(1.0, KEEP_CELL_PX / cell_px)
     if shrink < 1.0:
         size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
@@ -131,6 +136,7 @@ def load(
         marked=np.array([field.marked(code) for code in types]),
         name=field.name,
         group=field.group,
+        circle=circle,
     )
 
 
@@ -194,7 +200,10 @@ class Augmenter:
             factor = self.config.cell_px * 2.0**log_scale / loaded.cell_px
         size = (round(loaded.image.width * factor), round(loaded.image.height * factor))
         image = loaded.image.resize((max(1, size[0]), max(1, size[1])), Image.Resampling.BILINEAR)
-        points = _points(loaded.boxes * _by(factor))
+        points, circle = _points(loaded.boxes * _by(factor)), loaded.circle
+        if circle is not None:
+            middle = [[-1.0, circle.x * image.width, circle.y * image.width]]
+            points = np.concatenate([points, np.array(middle, dtype=np.float32)])
         area = (0.0, 0.0, float(image.width), float(image.height))
         if plain:
             picture = density(np.asarray(image), loaded.light, self.config)
@@ -202,6 +211,10 @@ class Augmenter:
             picture = self.lights.relight(image, loaded.light, loaded.cell_px * factor)
             turns = int(self.rng.integers(4))
             picture, points, area = self._turn(picture, points, area, turns)
+        if circle is not None:
+            (x, y), across = points[-1, 1:].tolist(), picture.shape[1]
+            radius = circle.radius * image.width
+            points, circle = points[:-1], Circle(x / across, y / across, radius / across)
         return View(
             np.ascontiguousarray(picture),
             points,
@@ -210,6 +223,7 @@ class Augmenter:
             loaded.marked,
             log_scale,
             area,
+            circle,
         )
 
     def mosaic(self, four: Sequence[Loaded], height: int, width: int) -> View:

@@ -32,4 +32,7 @@ def early_example(
         view.marked,
         view.log_scale,
     )
-    return example, pooled(early[:, :, :rows, :columns])[0]
+    places = None
+    if view.circle is not None:
+        places = view.circle.inside(rows, columns, view.picture.shape[1] / STRIDE)
+    return example, pooled(early[:, :, :rows, :columns], places)[0]

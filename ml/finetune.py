@@ -262,7 +262,8 @@ def _see(
         learned.own.append(Own(examples, entry.field.group))
         learned.names.append(entry.field.name)
         learned.features.append(seen[0][1])
-        learned.hues.append(hue(work.pixels, work.light, lamp(work.pixels)))
+        pixels, inside = work.shown()
+        learned.hues.append(hue(pixels, work.light, lamp(pixels, inside)))
     if not learned.own:
         raise BadData("None of the pictures to learn from can be read. Upload them again.")
     return learned

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ml import peaks, pictures, search
+from ml import peaks, pictures, search, surround
 from ml.config import MICRONS_PER_PIXEL, RED_CELL_MICRONS, SCALE_CLOSE, BundleConfig
 from ml.crew import ALONE, Crew
 from ml.heads import SCALE_FLOOR
 from ml.nets import MULTIPLE, STRIDE, Counter
-from ml.optics import Floats, background, density
+from ml.optics import Floats, density
 
 # Looks at a picture of unknown scale at most; before the last one the scale is searched.
 LOOKS = 6
@@ -58,7 +58,8 @@ class Work:
     size: width and height of the given picture; `image` has at most MAX_WORK pixels of it. cell_px:
     the width red cells are taken to have, in pixels of the given picture; sure: whether no look
     will change it. pixels [h, w, 3]: the picture scaled by `factor`, as the net sees it; held:
-    whether MAX_WORK kept it below the net's scale.
+    whether MAX_WORK kept it below the net's scale. circle: the edge of a round field, whose dark
+    surround was taken out.
 
     What a look fills in: maps [types, h / 8, w / 8] of cells, features [2 c] that novelty is judged
     by, log_scale: log2 of how much wider than `InputConfig.cell_px` the net finds the red cells;
@@ -74,6 +75,7 @@ class Work:
     pixels: NDArray[np.uint8]
     factor: float = 1.0
     held: bool = False
+    circle: surround.Circle | None = None
     maps: Floats | None = None
     features: NDArray[np.float64] | None = None
     log_scale: float = 0.0
@@ -89,6 +91,24 @@ class Work:
         if config.input.frame:
             return float(config.input.cell_px * 2.0**self.log_scale)
         return self.cell_px * self.factor if self.held else config.input.cell_px
+
+    def shown(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        """Return the pixels to judge and which of them show the slide; None: all."""
+        return surround.shown(self.pixels, self.circle)
+
+    def places(self) -> NDArray[np.bool_] | None:
+        """Return which places of the maps show the slide; None: all."""
+        if self.circle is None:
+            return None
+        rows, columns = (-(-side // STRIDE) for side in self.pixels.shape[:2])
+        inside = self.circle.inside(rows, columns, self.pixels.shape[1] / STRIDE)
+        return inside if inside.any() else None
+
+    def area(self) -> int:
+        """Return how many places of the maps show the slide."""
+        assert self.maps is not None
+        places = self.places()
+        return self.maps[0].size if places is None else int(places.sum())
 
 
 def prepare(
@@ -112,15 +132,16 @@ def prepare(
         image, size = picture.image, picture.size
     else:
         image, size = pictures.to_rgb(source), source.size
-    if microns_per_pixel is None:
-        cell_px = config.input.guess * math.sqrt(size[0] * size[1])
-    else:
-        cell_px = RED_CELL_MICRONS / microns_per_pixel
     share = math.sqrt(MAX_WORK / (image.width * image.height))
     if share < 1.0:
         small = (max(1, int(image.width * share)), max(1, int(image.height * share)))
         image = image.resize(small, Image.Resampling.BILINEAR)
-    light = background(image, config.input)
+    image, light, circle = surround.clear(image, config.input)
+    if microns_per_pixel is None:
+        seen = 1.0 if circle is None else circle.share(image.size)
+        cell_px = config.input.guess * math.sqrt(seen * size[0] * size[1])
+    else:
+        cell_px = RED_CELL_MICRONS / microns_per_pixel
     return Work(
         image,
         size,
@@ -128,6 +149,7 @@ def prepare(
         cell_px,
         microns_per_pixel is not None,
         np.empty((0, 0, 3), dtype=np.uint8),
+        circle=circle,
     )
 
 
@@ -136,7 +158,8 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew =
     """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
     todo, told = list(works), [work for work in works if work.sure]
     unsure = [] if config.input.frame else [work for work in todo if not work.sure]
-    odd = [work for work in unsure if search.unusual(work.size)]
+    # An eyepiece shows five red cells across or a hundred.
+    odd = [work for work in unsure if work.circle is not None or search.unusual(work.size)]
     crew.each(lambda work: _search(net, work, config), odd)
     for number in range(LOOKS):
         before = [abs(work.log_scale) for work in todo]
@@ -154,6 +177,7 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew =
                 again.append(work)
         todo = again
     crew.each(lambda work: _check_told(net, work, config), told)
+    crew.each(_fold_to_circle, works)
     if config.placed:
         for work in works:
             assert work.maps is not None
@@ -163,7 +187,8 @@ def look(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew =
 
 def _check_told(net: Counter, work: Work, config: BundleConfig) -> None:
     """Compare the width of red cells that was told with the picture's, where there is a doubt."""
-    usual = config.input.guess * math.sqrt(work.size[0] * work.size[1])
+    seen = 1.0 if work.circle is None else work.circle.share(work.image.size)
+    usual = config.input.guess * math.sqrt(seen * work.size[0] * work.size[1])
     doubtful = (
         abs(work.log_scale) > CHECK_FOUND or abs(math.log2(work.cell_px / usual)) > CHECK_USUAL
     )
@@ -241,9 +266,14 @@ def to_input(parts: Sequence[Floats], least: int = 0) -> Tensor:
     return torch.from_numpy(stack).permute(0, 3, 1, 2)
 
 
-def pooled(early: Tensor) -> NDArray[np.float64]:
-    """Return mean and spread of each early feature, [n, 2 c]: what novelty is judged by."""
+def pooled(early: Tensor, places: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Return mean and spread of each early feature, [n, 2 c]: what novelty is judged by.
+
+    places [h, w]: where the slide is seen; None: everywhere.
+    """
     flat = early.float().flatten(2)
+    if places is not None:
+        flat = flat[:, :, torch.from_numpy(places.ravel())]
     both = torch.cat([flat.mean(dim=2), flat.std(dim=2, correction=0)], dim=1)
     return both.cpu().numpy().astype(np.float64)
 
@@ -272,7 +302,7 @@ def _keep(told: tuple[Work, Tensor, Tensor, Tensor]) -> None:
     rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
     # What lies beyond the picture's border belongs to cells at the border: it is added there.
     work.maps = _fold_in(maps.cpu().numpy(), rows, columns)
-    work.features = pooled(early[None, :, :rows, :columns])[0]
+    work.features = pooled(early[None, :, :rows, :columns], work.places())[0]
     work.log_scale = float(scale)
 
 
@@ -284,24 +314,61 @@ def _fold_in(maps: Floats, rows: int, columns: int) -> Floats:
     return inside
 
 
+def _fold_to_circle(work: Work) -> None:
+    """Bring what maps hold beyond a round field to its edge: it belongs to cells there."""
+    places = work.places()
+    if places is None or work.circle is None:
+        return
+    assert work.maps is not None
+    height, wide = places.shape
+    width = work.pixels.shape[1] / STRIDE
+    down, across = work.circle.offsets(height, wide, width)
+    rows, columns = np.nonzero(~places)
+    down, across = down[rows, 0], across[0, columns]
+    # A place further in than the edge, so that it lies inside when rounded.
+    inward = 1.0 - (work.circle.radius * width - 1.0) / np.hypot(down, across)
+    to_rows = np.clip(np.rint(rows - inward * down), 0, height - 1).astype(np.intp)
+    to_columns = np.clip(np.rint(columns - inward * across), 0, wide - 1).astype(np.intp)
+    for one in work.maps:
+        beyond = one[rows, columns]
+        one[rows, columns] = 0.0
+        np.add.at(one, (to_rows, to_columns), beyond)
+
+
 def _look_in_tiles(net: Counter, work: Work, config: BundleConfig, crew: Crew) -> None:
     """Look at a large picture in tiles that overlap, and keep the middle of each."""
     height, width = work.pixels.shape[:2]
-    shape = len(config.cell_types), -(-height // STRIDE), -(-width // STRIDE)
-    work.maps = np.zeros(shape, dtype=np.float32)
+    shape = -(-height // STRIDE), -(-width // STRIDE)
+    work.maps = np.zeros((len(config.cell_types), *shape), dtype=np.float32)
+    places = work.places()
+    seen = np.ones(shape, dtype=bool) if places is None else places
     corners = [(top, left) for top in range(0, height, TILE) for left in range(0, width, TILE)]
-    told = crew.each(lambda corner: _look_at_tile(net, work, config, *corner), corners)
+    tiles = [(top, left, seen[_tile_at(top, left)]) for top, left in corners]
+    # What shows no slide at all holds no cells.
+    tiles = [tile for tile in tiles if tile[2].any()]
+    told = crew.each(lambda tile: _look_at_tile(net, work, config, *tile), tiles)
     features, areas, scales, weights = zip(*told, strict=True)
     work.features = np.average(features, axis=0, weights=areas)
     work.log_scale = float(np.average(scales, weights=weights))
 
 
+def _tile_at(top: int, left: int) -> tuple[slice, slice]:
+    """Return the places of the maps that are those of the tile at a pixel."""
+    row, column, side = top // STRIDE, left // STRIDE, TILE // STRIDE
+    return slice(row, row + side), slice(column, column + side)
+
+
 @torch.inference_mode()
 def _look_at_tile(
-    net: Counter, work: Work, config: BundleConfig, top: int, left: int
+    net: Counter,
+    work: Work,
+    config: BundleConfig,
+    top: int,
+    left: int,
+    seen: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], int, float, float]:
     """Fill in a tile's part of the maps; return its features, its area, its scale and the cells
-    that this was told by.
+    that this was told by. seen: which of its places show the slide.
     """
     assert work.maps is not None
     y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
@@ -309,11 +376,10 @@ def _look_at_tile(
     inputs = to_input([density(part, work.light, config.input)]).to(net.device)
     early = net.backbone.early(inputs)
     output = net.late(early)
-    row, column, side = top // STRIDE, left // STRIDE, TILE // STRIDE
-    inside = work.maps[:, row : row + side, column : column + side]
+    inside = work.maps[:, *_tile_at(top, left)]
     r0, c0 = (top - y0) // STRIDE, (left - x0) // STRIDE
     rows, columns = slice(r0, r0 + inside.shape[1]), slice(c0, c0 + inside.shape[2])
     inside[:] = output.maps[0, :, rows, columns].cpu().numpy()
     cells = float(output.counts[0, 0]) + SCALE_FLOOR * output.maps[0, 0].numel()
-    features = pooled(early[:, :, rows, columns])[0]
-    return features, inside[0].size, float(output.scale[0]), cells
+    features = pooled(early[:, :, rows, columns], None if seen.all() else seen)[0]
+    return features, int(seen.sum()), float(output.scale[0]), cells

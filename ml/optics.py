@@ -47,16 +47,27 @@ EVEN = 0.1
 EMPTY = 0.92
 
 
-def background(image: Image.Image, config: InputConfig) -> Floats:
-    """Return the light of the empty slide, [3] for red, green, blue, 1 to 255."""
-    probe = image
-    if max(image.size) > PROBE_SIDE:
-        share = PROBE_SIDE / max(image.size)
-        size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-        probe = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    below = np.cumsum(np.reshape(probe.histogram(), (3, 256)), axis=1)
+def probe(image: Image.Image) -> Image.Image:
+    """Return the picture with at most `PROBE_SIDE` pixels a side."""
+    if max(image.size) <= PROBE_SIDE:
+        return image
+    share = PROBE_SIDE / max(image.size)
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    return image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def background(
+    image: Image.Image, config: InputConfig, inside: NDArray[np.bool_] | None = None
+) -> Floats:
+    """Return the light of the empty slide, [3] for red, green, blue, 1 to 255.
+
+    inside: which pixels of a picture no larger than its `probe` show the slide; None: all.
+    """
+    small = probe(image)
+    mask = None if inside is None else Image.fromarray(inside)
+    below = np.cumsum(np.reshape(small.histogram(mask), (3, 256)), axis=1)
     # The percentile lies between two values in order: at `rank`, counted from 0.
-    rank = config.background / 100.0 * (probe.width * probe.height - 1)
+    rank = config.background / 100.0 * (below[0, -1] - 1)
     low, high = ((below <= place).sum(axis=1) for place in (math.floor(rank), math.ceil(rank)))
     light = low + (rank - math.floor(rank)) * (high - low)
     return np.asarray(np.maximum(light, 1.0), dtype=np.float32)
@@ -97,9 +108,9 @@ class Lamp:
         return np.asarray(np.exp(logs), dtype=np.float32)
 
 
-def lamp(pixels: NDArray[np.uint8]) -> Lamp:
+def lamp(pixels: NDArray[np.uint8], inside: NDArray[np.bool_] | None = None) -> Lamp:
     """Find how evenly the empty slide is lit in a picture [h, w, 3]; even where too little of it
-    is seen.
+    is seen. inside [h, w]: what shows the slide; None: all.
 
     Fitted to the glass of blocks: those above the surface count in full, those below it, which
     cells may cover, ever less (iteratively reweighted least squares).
@@ -115,6 +126,9 @@ def lamp(pixels: NDArray[np.uint8]) -> Lamp:
     green, red = (np.log(np.maximum(c.mean(axis=1), 1.0)) for c in (glass // 256, glass % 256))
     greener = green - red
     bare = greener > np.sort(greener)[GREENEST] - COVERED
+    known = None if inside is None else inside[rows[:, None], columns]
+    if known is not None:
+        bare &= known.reshape(BLOCKS, PLACES, BLOCKS, PLACES).all(axis=(1, 3)).ravel()
     if bare.sum() < FEWEST_BLOCKS:
         return Lamp(np.zeros(6), 0.0)
     weights = bare.astype(np.float64)
@@ -123,10 +137,16 @@ def lamp(pixels: NDArray[np.uint8]) -> Lamp:
         terms = np.linalg.solve(weighed.T @ _BLOCK_TERMS + _TO_EVEN, weighed.T @ green)
         weights = bare * np.exp(np.minimum(green - _BLOCK_TERMS @ terms, 0.0) / DARKER)
     ends = _EDGE_TERMS @ terms
+    if inside is not None:
+        edges = [np.arange(BLOCKS + 1) * (side - 1) // BLOCKS for side in inside.shape]
+        ends = ends[inside[edges[0][:, None], edges[1]].ravel()]
     # Level it so that as many pixels lie above the empty slide's light as before.
     terms[0] = 0.0
     seen = probe[..., 1]
-    level = _empty(seen / Lamp(terms, 0.0).over(*seen.shape)) / max(1.0, _empty(seen))
+    even = seen / Lamp(terms, 0.0).over(*seen.shape)
+    if known is not None:
+        seen, even = seen[known], even[known]
+    level = _empty(even) / max(1.0, _empty(seen))
     terms[0] = math.log(max(level, 1e-3))
     return Lamp(terms, 1.0 - math.exp(ends.min() - ends.max()))
 

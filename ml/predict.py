@@ -205,16 +205,15 @@ class Predictor:
                         min(y * step, work.size[1] - 0.5),
                     )
                 )
-        seen, lit = work.seen_px(config), lamp(work.pixels)
+        seen, (pixels, inside) = work.seen_px(config), work.shown()
+        lit = lamp(pixels, inside)
         raws = {code: count.raw for code, count in counts.items()}
-        judged = quality.judge(work.pixels, work.light, lit, seen, raws, work.off_told)
+        judged = quality.judge(pixels, work.light, lit, seen, raws, inside, work.off_told)
         # Out of focus, cells are taken for much wider than they are: that makes no picture small.
-        area = calibrate.SMALLEST_WHOLE if "blurred" in judged.faults else work.maps[0].size
+        area = calibrate.SMALLEST_WHOLE if "blurred" in judged.faults else work.area()
         return FieldPrediction(
             counts=counts,
-            novelty=calibration.novelty.score(
-                work.features, hue(work.pixels, work.light, lit), area
-            ),
+            novelty=calibration.novelty.score(work.features, hue(pixels, work.light, lit), area),
             marks=marks,
             count_map=work.maps,
             map_step=step,

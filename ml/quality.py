@@ -100,29 +100,35 @@ def judge(
     lit: Lamp,
     cell_px: float,
     counts: Mapping[str, float],
+    inside: NDArray[np.bool_] | None = None,
     off_told: float = 0.0,
 ) -> Quality:
     """Judge a picture.
 
     pixels: [h, w, 3], red, green, blue. light: of the empty slide, [3], 1 to 255. lit: how
     evenly it is lit. cell_px: width of a red cell in these pixels. counts: raw counts by cell type.
-    off_told: how much wider red cells are than was told, log2.
+    inside [h, w]: which pixels show the slide; None: all. off_told: how much wider red cells are
+    than was told, log2.
     """
     rows = pixels[::EVERY, ::2]
     # As under even light: shade is no stain.
     green = np.minimum(rows[..., 1] / lit.over(*rows.shape[:2]) + 0.5, 255.0).astype(np.uint8)
+    area = pixels.shape[0] * pixels.shape[1]
+    if inside is not None:
+        shown, area = inside[::EVERY, ::2], int(inside.sum())
+        rows, green = rows[shown], green[shown]
     # Of all pixels, how many have each level: from it come all shares and percentiles.
     shares = np.bincount(green.ravel(), minlength=256) / green.size
     table = -np.log(np.maximum(np.arange(256, dtype=np.float32), 1.0) / light[1])
     stained = np.where(table > STAINED, shares, 0.0)
-    cell = np.pi / 4 * cell_px**2 / (pixels.shape[0] * pixels.shape[1])
+    cell = np.pi / 4 * cell_px**2 / area
     nuclei = NUCLEUS * cell * sum(n for code, n in counts.items() if code not in PLAIN)
     deeper = float(stained[table > DEEPER * _denser(table, stained, 0.5)].sum())
     layers = float(stained.sum()) + max(0.0, deeper - nuclei)
     white = (rows >= WHITE).reshape(-1, 3)
     lost = float((white[:, 0] & white[:, 1] & white[:, 2]).mean())
     stain = _denser(table, shares, 0.1)
-    sharpness = _sharpness(table, pixels[..., 1], max(2, round(DETAIL * cell_px)))
+    sharpness = _sharpness(table, pixels[..., 1], max(2, round(DETAIL * cell_px)), inside)
     covered = nuclei + cell * counts.get("RBC", 0.0)
     faults = []
     if stained.sum() > STAINED * cell and sharpness < SHARP:
@@ -156,7 +162,9 @@ def _denser(table: Floats, shares: NDArray[np.float64], share: float) -> float:
     return float(table[int(np.searchsorted(below, share * below[-1]))])
 
 
-def _sharpness(table: Floats, green: NDArray[np.uint8], reach: int) -> float:
+def _sharpness(
+    table: Floats, green: NDArray[np.uint8], reach: int, inside: NDArray[np.bool_] | None
+) -> float:
     """Return how much of the edges' strength is lost by one more blur: 1 for what is blurred.
 
     A blur takes much from a sharp picture and little from a blurred one (Crete et al. 2007, The
@@ -167,19 +175,27 @@ def _sharpness(table: Floats, green: NDArray[np.uint8], reach: int) -> float:
     1 2 1, against the camera's noise.
     """
     before = after = 0.0
-    for lines in (green[::EVERY], green[:, ::EVERY].T):
+    for turned in (False, True):
+        lines = green[:, ::EVERY].T if turned else green[::EVERY]
+        shown = inside if inside is None or not turned else inside.T
         if lines.shape[1] <= 2 * reach + 4:
             continue
         fine = _smooth(np.take(table, lines), 1)
-        before += _strength(fine)
-        after += _strength(_smooth(fine, reach))
+        before += _strength(fine, shown)
+        after += _strength(_smooth(fine, reach), shown)
     return before / after if after > 0.0 else float(SHARP)
 
 
-def _strength(lines: Floats) -> float:
-    """Return the mean squared slope over two pixels."""
+def _strength(lines: Floats, inside: NDArray[np.bool_] | None) -> float:
+    """Return the mean squared slope over two pixels of smoothed lines, one in `EVERY`; `inside` is
+    as wide as they were before: only what was smoothed from pixels inside counts.
+    """
     slopes = (lines[:, 2:] - lines[:, :-2]).ravel()
-    return float(np.dot(slopes, slopes)) / slopes.size
+    if inside is not None:
+        # A circle's inside is all that lies between two places of it.
+        apart = inside.shape[1] - lines.shape[1] + 2
+        slopes = slopes[(inside[::EVERY, :-apart] & inside[::EVERY, apart:]).ravel()]
+    return float(np.dot(slopes, slopes)) / max(1, slopes.size)
 
 
 def _smooth(lines: Floats, reach: int) -> Floats:

@@ -18,6 +18,7 @@ from ml.nets import Counter
 from ml.optics import hue, lamp
 from ml.predict import build
 from ml.progress import Follower
+from ml.surround import shown
 from ml.train import Report, load_fields
 
 # Views per field from which novelty is learned: as it is, and in other lights. Views as poor as the
@@ -51,8 +52,8 @@ def novelty(
 
 
 def _hue(item: Loaded) -> Seen:
-    pixels = np.asarray(item.image)
-    return hue(pixels, item.light, lamp(pixels))
+    pixels, inside = shown(np.asarray(item.image), item.circle)
+    return hue(pixels, item.light, lamp(pixels, inside))
 
 
 def recalibrate(bundle: Path, data: Path, out: Path, report: Report = print) -> bundles.Bundle:
