@@ -9,6 +9,9 @@ squares as large as the first circle, with the same middle.
 
 With the folder that `python -m ml train --folds 5` wrote, each field is counted by the fit that has
 not seen it; unlike and poor are what the bundle says.
+
+Phones: pictures of 3000 x 4000 pixels whose circle shows many fields, side by side in one light, at
+half, once and twice their pixels; counted by the bundle, the scale searched and told.
 """
 
 from __future__ import annotations
@@ -27,15 +30,22 @@ import numpy as np
 from PIL import Image
 from safetensors.torch import load_file
 
+from benchmarks.made import GAP, LIGHT, Opened, lit
 from ml import pictures
 from ml.augment import VISIBLE
 from ml.bundle import BASE
+from ml.config import RED_CELL_MICRONS, InputConfig
 from ml.data import Field, Mark, fold_of, read_fields
 from ml.nets import Counter as Net
 from ml.predict import Predictor
 
 FOLDS = 5
+PHONE = (3000, 4000)
+FACTORS = (0.5, 1.0, 2.0)
 JPEG = 85
+LAB = "bccd"  # whose fields the phones show
+# Where a field lies in a picture: x, y, and times its pixels.
+Place = tuple[float, float, float]
 # A true count, how far the told one is off, whether it was called unlike, and the faults.
 Told = tuple[int, int, bool, tuple[str, ...]]
 
@@ -71,6 +81,9 @@ KINDS = {
     "colored fringe": Kind(radius=0.55, soft=0.015, fringe=0.01),
     "light falls off to the rim by 20 %": Kind(radius=0.5, soft=0.02, falls=0.2, jpeg=True),
 }
+
+
+AT_A_PHONE = Kind(radius=0.49, soft=0.01, surround=6.0, noise=2.0, jpeg=True)
 
 
 def rounded(image: Image.Image, kind: Kind, seed: int = 0) -> Image.Image:
@@ -121,6 +134,7 @@ def main() -> int:
     parser.add_argument("--fields", type=int, default=60, help="of each lab, at most")
     parser.add_argument("--bundle", type=Path, default=BASE)
     parser.add_argument("--fits", type=Path, help="what `ml train --folds 5` wrote: see above")
+    parser.add_argument("--phones", type=int, default=0, help="pictures of each size")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     predictor = Predictor(options.bundle, 1)
@@ -149,6 +163,8 @@ def main() -> int:
                     (one.count, off, word.novel, word.quality.faults)
                 )
         rows += [row(lab, kind, known) for kind, known in told.items()]
+    if options.phones:
+        rows += phone_rows(predictor, labs[LAB], options.phones)
     print(json.dumps(rows, indent=2) if options.json else table(rows))
     return 0
 
@@ -176,14 +192,61 @@ def ways(field: Field, seed: int) -> list[Shown]:
     return out
 
 
-def seen(field: Field, size: tuple[int, int], kind: Kind) -> int:
-    """Return how many of a field's red cells its circle shows."""
+def seen(field: Field, size: tuple[int, int], kind: Kind, at: Place = (0.0, 0.0, 1.0)) -> int:
+    """Return how many of a field's red cells the circle shows in a picture of this size.
+
+    at: where in it the field's upper left corner lies (x, y), and how many times its pixels it has.
+    """
+    left, top, factor = at
     x, y, radius = circle(size, kind)
+    x, y, radius = (x - left) / factor, (y - top) / factor, radius / factor
     return sum(
         _enough(radius + _width(mark) / 2 - math.hypot(mark.x - x, mark.y - y), mark, field)
         for mark in field.marks
         if mark.code == "RBC"
     )
+
+
+def phone_rows(predictor: Predictor, fields: Sequence[Field], number: int) -> list[dict[str, Any]]:
+    """Return the red cells' error in pictures as phones take them."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for factor in FACTORS:
+        made = [phone(fields, factor, rng, predictor.bundle.config.input) for _ in range(number)]
+        for how in ("searched", "told"):
+            told: list[Told] = []
+            for image, count, cell_px in made:
+                scale = RED_CELL_MICRONS / cell_px if how == "told" else None
+                (one,) = predictor.predict([image], [scale])
+                off = one.counts["RBC"].value - count
+                told.append((count, off, one.novel, one.quality.faults))
+            rows.append(row(LAB, f"phone, x {factor:g}, scale {how}", told))
+    return rows
+
+
+def phone(
+    fields: Sequence[Field], factor: float, rng: np.random.Generator, config: InputConfig
+) -> tuple[Image.Image, int, float]:
+    """Return a phone's picture of many fields, the red cells that it shows and their width."""
+    canvas = np.full((PHONE[1], PHONE[0], 3), LIGHT, np.float32)
+    order: list[int] = []
+    count, widths = 0, []
+    gap = round(GAP * factor)
+    wide, high = round(640 * factor), round(480 * factor)
+    for top in range(0, PHONE[1] - high + 1, high + gap):
+        for left in range(0, PHONE[0] - wide + 1, wide + gap):
+            order = order or rng.permutation(len(fields)).tolist()
+            field = fields[order.pop()]
+            assert field.cell_px is not None
+            one = Opened(field, pictures.read(field.path).image, field.cell_px)
+            image = Image.fromarray(np.clip(lit(one, config) + 0.5, 0, 255).astype(np.uint8))
+            shown = np.asarray(image.resize((wide, high), Image.Resampling.BICUBIC))
+            canvas[top : top + high, left : left + wide] = shown
+            count += seen(field, PHONE, AT_A_PHONE, (left, top, factor))
+            widths.append(field.cell_px * factor)
+    picture = Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
+    seed = int(rng.integers(1 << 30))
+    return rounded(picture, AT_A_PHONE, seed), count, float(np.median(widths))
 
 
 def _in_square(mark: Mark, box: tuple[int, int, int, int], field: Field) -> bool:

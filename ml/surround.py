@@ -195,7 +195,9 @@ def _lay_empty(pixels: NDArray[np.uint8], found: Circle, light: Floats) -> Circl
         strip = pixels[top : top + rows]
         away = np.sqrt(down[top : top + rows] ** 2 + across**2)
         place = np.clip((away - first) / step + 0.5, 0.0, STEPS - 1).astype(np.uint8)
-        np.copyto(strip, empty, where=(place >= out)[..., None])
+        # A phone held aslant sees no perfect circle: what is left of the surround near it.
+        dark = (strip < DARK * light).all(axis=2) & (place > 0)
+        np.copyto(strip, empty, where=((place >= out) | dark)[..., None])
         edge = (place >= lost) & (place < out)
         evened = own + (strip[edge] - own) * gain[place[edge]]
         strip[edge] = np.clip(evened + 0.5, 0.0, 255.0).astype(np.uint8)

@@ -61,6 +61,15 @@ def test_a_round_field_is_counted_as_what_it_shows(
         assert height * told.map_step == pytest.approx(480, abs=2 * told.map_step)
 
 
+def test_a_field_seen_aslant_is_round_enough(base: Predictor, fields: list[SyntheticField]) -> None:
+    for field in fields:
+        seen = rounded(field.image, Kind(surround=10.0))
+        aslant = seen.resize((seen.width, round(0.97 * seen.height)))
+        straight, told = base.predict([seen, aslant])
+        assert told.counts["RBC"].value == pytest.approx(straight.counts["RBC"].value, abs=2)
+        assert not told.novel
+
+
 def test_a_large_round_field_is_counted_at_the_scale_told_and_searched(base: Predictor) -> None:
     kind = Kind(radius=0.5, surround=8.0, soft=0.02, right=0.1)
     field = render(3, width=1900, height=1300, red_cells=330, white_cells=0, cell_px=CELL_PX)
