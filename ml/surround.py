@@ -8,6 +8,7 @@ a surround is left as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -172,36 +173,40 @@ def clear(image: Image.Image, config: InputConfig) -> tuple[Image.Image, Floats,
     clearly = replace(found, radius=found.radius * (1.0 - READ[1]))
     light = background(small, config, clearly.inside(small.height, small.width, small.width))
     pixels = np.array(image)
-    circle = _lay_empty(pixels, found, light)
+    circle = _even_edge(pixels, found)
     _even(pixels, circle)
+    _lay_empty(pixels, circle, light)
     return Image.fromarray(pixels), light, circle
 
 
-def _lay_empty(pixels: NDArray[np.uint8], found: Circle, light: Floats) -> Circle:
-    """Even the light at a circle's edge and lay empty slide beyond it, in place; return the circle
-    where half of the light is left.
-    """
-    height, width = pixels.shape[:2]
+def _even_edge(pixels: NDArray[np.uint8], found: Circle) -> Circle:
+    """Even the light at a circle's edge, in place; return the circle where half of it is left."""
+    width = pixels.shape[1]
     radius = found.radius * width
     first, step = radius * (1.0 - READ[0]), radius * sum(READ) / (STEPS - 1)
     through, own = _edge(pixels, found, first + step * np.arange(STEPS))
     # The first place from which light is lost, and the first that is taken for the surround.
     lost, out = (int(np.argmax(low.any(axis=1))) for low in (through < 1.0, through <= CUT))
     gain = (1.0 / np.maximum(through, CUT)).astype(np.float32)
-    empty = np.clip(light + 0.5, 0.0, 255.0).astype(np.uint8)
-    down, across = found.offsets(height, width, width)
+    begin, end = (first + step * (place - 0.5) for place in (lost, out))
+    for these, away in _strips(pixels, found):
+        strip = pixels[these]
+        edge = (away >= begin**2) & (away < end**2)
+        place = ((np.sqrt(away[edge]) - first) / step + 0.5).astype(np.intp)
+        evened = own + (strip[edge] - own) * gain[place]
+        strip[edge] = np.clip(evened + 0.5, 0.0, 255.0).astype(np.uint8)
+    return replace(found, radius=end / width)
+
+
+def _strips(pixels: NDArray[np.uint8], circle: Circle) -> Iterator[tuple[slice, Floats]]:
+    """Yield the rows of a picture's strips, and the squared distance of each of their pixels to the
+    circle's middle.
+    """
+    height, width = pixels.shape[:2]
+    down, across = circle.offsets(height, width, width)
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
-        strip = pixels[top : top + rows]
-        away = np.sqrt(down[top : top + rows] ** 2 + across**2)
-        place = np.clip((away - first) / step + 0.5, 0.0, STEPS - 1).astype(np.uint8)
-        # A phone held aslant sees no perfect circle: what is left of the surround near it.
-        dark = (strip < DARK * light).all(axis=2) & (place > 0)
-        np.copyto(strip, empty, where=((place >= out) | dark)[..., None])
-        edge = (place >= lost) & (place < out)
-        evened = own + (strip[edge] - own) * gain[place[edge]]
-        strip[edge] = np.clip(evened + 0.5, 0.0, 255.0).astype(np.uint8)
-    return replace(found, radius=(first + step * (out - 0.5)) / width)
+        yield slice(top, top + rows), down[top : top + rows] ** 2 + across**2
 
 
 def _edge(pixels: NDArray[np.uint8], found: Circle, radii: Doubles) -> tuple[Doubles, Floats]:
@@ -236,9 +241,28 @@ def _even(pixels: NDArray[np.uint8], circle: Circle) -> None:
     # The light varies slowly: read at a few places, the nearest of which serves.
     gain = 1.0 / lamp(part, inside).over(EVENED, EVENED)
     down, across = (np.arange(side) * EVENED // side for side in (height, width))
+    gain = np.repeat(gain[:, across], 3, axis=1)  # a value for each color: no short inner loops
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
-        these = slice(top, top + rows)
-        evened = part[these] * gain[down[these, None], across][..., None]
-        np.minimum(evened + 0.5, 255.0, out=evened)
-        np.copyto(part[these], evened.astype(np.uint8), where=inside[these, :, None])
+        strip = part[top : top + rows]
+        evened = strip.reshape(len(strip), 3 * width) * gain[down[top : top + rows]]
+        evened += 0.5
+        np.minimum(evened, 255.0, out=evened)
+        strip[:] = evened.astype(np.uint8).reshape(strip.shape)
+
+
+def _lay_empty(pixels: NDArray[np.uint8], circle: Circle, light: Floats) -> None:
+    """Lay empty slide beyond a circle, in place, and over what is left of the surround near it: a
+    phone held aslant sees no perfect circle.
+    """
+    empty = np.clip(light + 0.5, 0.0, 255.0).astype(np.uint8)
+    darkest = (DARK * light).astype(np.uint8)
+    radius = circle.radius * pixels.shape[1]
+    for these, away in _strips(pixels, circle):
+        colors = [pixels[these, :, color] for color in range(3)]
+        dark = away > (radius * (1.0 - READ[0])) ** 2
+        for color, level in zip(colors, darkest, strict=True):
+            dark &= color < level
+        dark |= away > radius**2
+        for color, level in zip(colors, empty, strict=True):
+            np.copyto(color, level, where=dark)
