@@ -20,8 +20,8 @@ from ml.optics import PROBE_SIDE, Floats, background, lamp, probe
 
 Doubles = NDArray[np.float64]
 # What follows was chosen by hand on training fields, plain and shown through circles
-# (`benchmarks/round.py`). A surround takes more than this share of each color's light from the
-# empty slide's; in plain fields no pixel of the probe does, nuclei included.
+# (`benchmarks/round.py`). A surround is darker in each color than this share of the empty slide's
+# light; in plain fields no pixel of the probe is, nuclei included.
 DARK = 0.35
 # At least so much of the picture's border and of all of it lies in the surround, and at least so
 # much of it is seen through the circle.
