@@ -1,8 +1,8 @@
-"""Several threads for what each picture needs by itself: decoding, scaling, the net, judging.
+"""Several threads for what pictures need: decoding, scaling, the net, judging.
 
 Torch can share out a single operation among threads. Then all wait for the slowest of them after
 every one, for long where other programs run, and most of what is not the net stays on one core.
-Here a thread takes whole pictures; decoding, numpy and torch let the others run meanwhile.
+Here a thread takes whole pictures, from the file to the counts, and waits for none of the others.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -155,29 +154,35 @@ def prepare(
 
 @torch.inference_mode()
 def look(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew = ALONE) -> None:
-    """Fill in maps, features and scale of each work, searching the scale where it is not sure."""
+    """Fill in maps, features and scale of each work, searching the scale where it is not sure; the
+    crew shares out the tiles of large pictures.
+    """
     todo, told = list(works), [work for work in works if work.sure]
-    unsure = [] if config.input.frame else [work for work in todo if not work.sure]
-    # An eyepiece shows five red cells across or a hundred.
-    odd = [work for work in unsure if work.circle is not None or search.unusual(work.size)]
-    crew.each(lambda work: _search(net, work, config), odd)
+    for work in todo:
+        # An eyepiece shows five red cells across or a hundred.
+        unusual = work.circle is not None or search.unusual(work.size)
+        if unusual and not (work.sure or config.input.frame):
+            _search(net, work, config)
     for number in range(LOOKS):
         before = [abs(work.log_scale) for work in todo]
-        crew.each(lambda work: _scale(work, config), todo)
+        for work in todo:
+            _scale(work, config)
         for work in todo:
             if work.pixels.shape[0] * work.pixels.shape[1] > CHUNK:
                 _look_in_tiles(net, work, config, crew)
         small = [w for w in todo if w.pixels.shape[0] * w.pixels.shape[1] <= CHUNK]
         for chunk in _chunks(small):
-            _look_at_once(net, chunk, config, crew)
+            _look_at_once(net, chunk, config)
         again = []
         for work, earlier in zip(todo, before, strict=True):
             if not work.sure and abs(work.log_scale) > SCALE_CLOSE and number < LOOKS - 1:
                 _correct(net, work, earlier, number, config)
                 again.append(work)
         todo = again
-    crew.each(lambda work: _check_told(net, work, config), told)
-    crew.each(_fold_to_circle, works)
+    for work in told:
+        _check_told(net, work, config)
+    for work in works:
+        _fold_to_circle(work)
     if config.placed:
         for work in works:
             assert work.maps is not None
@@ -278,32 +283,18 @@ def pooled(early: Tensor, places: NDArray[np.bool_] | None = None) -> NDArray[np
     return both.cpu().numpy().astype(np.float64)
 
 
-@torch.inference_mode()
-def _features(net: Counter, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    early = net.backbone.early(inputs)
-    return early, net.backbone.late(early)
-
-
-def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig, crew: Crew) -> None:
-    parts = crew.each(lambda w: density(w.pixels, w.light, config.input), works)
+def _look_at_once(net: Counter, works: Sequence[Work], config: BundleConfig) -> None:
+    parts = [density(w.pixels, w.light, config.input) for w in works]
     inputs = to_input(parts, config.input.frame or 0).to(net.device)
-    # A GPU takes all at once; on the processor each thread sends its share through. Two pictures
-    # at least: one alone is rounded otherwise, and counts should not depend on the threads.
-    threads = crew.size if net.device.type == "cpu" else 1
-    shares = inputs.tensor_split(max(1, min(threads, len(works) // 2)))
-    early, late = map(torch.cat, zip(*crew.each(partial(_features, net), shares), strict=True))
-    output = net.head(late)
-    crew.each(_keep, zip(works, early, output.maps, output.scale, strict=True))
-
-
-@torch.inference_mode()
-def _keep(told: tuple[Work, Tensor, Tensor, Tensor]) -> None:
-    work, early, maps, scale = told
-    rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
-    # What lies beyond the picture's border belongs to cells at the border: it is added there.
-    work.maps = _fold_in(maps.cpu().numpy(), rows, columns)
-    work.features = pooled(early[None, :, :rows, :columns], work.places())[0]
-    work.log_scale = float(scale)
+    early = net.backbone.early(inputs)
+    output = net.late(early)
+    maps = output.maps.cpu().numpy()
+    for i, work in enumerate(works):
+        rows, columns = (-(-side // STRIDE) for side in work.pixels.shape[:2])
+        # What lies beyond the picture's border belongs to cells at the border: it is added there.
+        work.maps = _fold_in(maps[i], rows, columns)
+        work.features = pooled(early[i : i + 1, :, :rows, :columns], work.places())[0]
+        work.log_scale = float(output.scale[i])
 
 
 def _fold_in(maps: Floats, rows: int, columns: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from ml import calibrate, peaks, pictures, processor, quality
 from ml.bundle import BadBundle, Bundle, load
-from ml.crew import Crew, gathered
+from ml.crew import ALONE, Crew, gathered
 from ml.look import MAX_WORK, Work, look, prepare
 from ml.nets import STRIDE, Counter
 from ml.optics import Floats, hue, lamp
@@ -173,9 +174,18 @@ class Predictor:
         return found
 
     def _together(self, group: Sequence[Given], crew: Crew) -> list[FieldPrediction]:
-        works = crew.each(lambda given: self.prepare(*given), group)
+        # Two pictures to a share at least: one alone is rounded otherwise by the net, and counts
+        # should not depend on the threads.
+        number = max(1, min(crew.size, len(group) // 2))
+        ends = [len(group) * i // number for i in range(number + 1)]
+        shares = [group[begin:end] for begin, end in pairwise(ends)]
+        within = crew if number == 1 else ALONE
+        return list(chain(*crew.each(lambda share: self._count(share, within), shares)))
+
+    def _count(self, share: Sequence[Given], crew: Crew) -> list[FieldPrediction]:
+        works = [self.prepare(*given) for given in share]
         look(self.net, works, self.bundle.config, crew)
-        return crew.each(self._conclude, works)
+        return [self._conclude(work) for work in works]
 
     def prepare(self, source: Image.Image | Path, microns_per_pixel: float | None) -> Work:
         """Open a picture and guess how wide its red cells are."""
