@@ -45,6 +45,9 @@ EMPTY = 0.4
 # much (log2), or where it is that far from what it is in most fields. Chosen by hand.
 CHECK_FOUND = 0.25
 CHECK_USUAL = 0.6
+# Places of the maps that a circle three red cells wide takes up. An eyepiece shows more (24 across
+# with field number 18, at 100 times): what seems to show fewer is another thing on black.
+LEAST_ROUND = 214
 # A picture is looked at with at most this many pixels (a 4000 x 4000 one whole); a larger one is
 # brought to them once, as it is opened, and its full size let go.
 MAX_WORK = 16_000_000
@@ -104,10 +107,10 @@ class Work:
         return inside if inside.any() else None
 
     def area(self) -> int:
-        """Return how many places of the maps show the slide."""
+        """Return how many places of the maps show the slide; a round field has `LEAST_ROUND`."""
         assert self.maps is not None
         places = self.places()
-        return self.maps[0].size if places is None else int(places.sum())
+        return self.maps[0].size if places is None else max(int(places.sum()), LEAST_ROUND)
 
 
 def prepare(
